@@ -1,0 +1,35 @@
+//! CBOR by ciborium, for whatever serde carries.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{CodecError, Decoder, Encoder};
+
+/// Appends `value` as CBOR.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Encoder,
+) -> Result<(), CodecError> {
+    ciborium::into_writer(value, out).map_err(|error| match error {
+        ciborium::ser::Error::Io(error) => CodecError::new(error.to_string()),
+        ciborium::ser::Error::Value(message) => CodecError::new(message),
+    })
+}
+
+/// Takes one value of CBOR off the front.
+pub(crate) fn decode<T: DeserializeOwned>(input: &mut Decoder<'_>) -> Result<T, CodecError> {
+    let mut rest = input.rest();
+    let before = rest.len();
+    let value = ciborium::from_reader(&mut rest).map_err(|error| match error {
+        ciborium::de::Error::Io(error) => CodecError::new(format!("the payload is cut short: {error}")),
+        ciborium::de::Error::Syntax(at) => {
+            CodecError::new(format!("the payload is not CBOR at byte {at}"))
+        }
+        ciborium::de::Error::Semantic(_, message) => CodecError::new(message),
+        ciborium::de::Error::RecursionLimitExceeded => {
+            CodecError::new("the value is nested too deeply")
+        }
+    })?;
+    let read = before - rest.len();
+    input.take(read)?;
+    Ok(value)
+}

@@ -1,0 +1,119 @@
+//! Where encoded bytes are written.
+
+use std::io;
+
+use super::{CodecError, MAX_PAYLOAD_LEN};
+
+/// Collects the bytes of one payload: the arguments of a call, or results.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    bytes: Vec<u8>,
+    /// Where the current item starts; alignment is relative to it.
+    item_start: usize,
+}
+
+impl Encoder {
+    /// An empty payload.
+    #[must_use]
+    pub fn new() -> Self {
+        Encoder::default()
+    }
+
+    /// An empty payload that reuses a buffer.
+    #[must_use]
+    pub fn reuse(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Encoder {
+            bytes,
+            item_start: 0,
+        }
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes, once all is written.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Begins the next item of the payload here.
+    pub fn begin_item(&mut self) {
+        self.item_start = self.bytes.len();
+    }
+
+    /// Takes back everything after the first `len` bytes: a half-written item.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
+    /// Appends bytes as they are.
+    ///
+    /// # Errors
+    /// When the payload would be longer than [`MAX_PAYLOAD_LEN`].
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        if (self.bytes.len() as u64).saturating_add(bytes.len() as u64) > MAX_PAYLOAD_LEN {
+            return Err(too_large());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Appends a length.
+    ///
+    /// # Errors
+    /// As [`Encoder::put`].
+    #[inline]
+    pub fn put_len(&mut self, len: usize) -> Result<(), CodecError> {
+        self.put(&(len as u64).to_le_bytes())
+    }
+
+    /// Pads with zeros until the position in the item is a multiple of `align`.
+    ///
+    /// # Errors
+    /// As [`Encoder::put`].
+    pub fn align(&mut self, align: usize) -> Result<(), CodecError> {
+        const ZEROS: [u8; 64] = [0; 64];
+        let over = (self.bytes.len() - self.item_start) % align;
+        match over {
+            0 => Ok(()),
+            _ => self.put(&ZEROS[..(align - over).min(64)]),
+        }
+    }
+}
+
+#[cold]
+fn too_large() -> CodecError {
+    CodecError::new(format!(
+        "the encoded value is too large: a payload may take {MAX_PAYLOAD_LEN} bytes"
+    ))
+}
+
+impl io::Write for Encoder {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The way one type of value travels.
+//!
+//! `#[task]` writes `(&&&&Probe::<P>::new()).lane()` for each parameter and the result. Method
+//! resolution tries the receiver with the most `&` first, so the first of these that the type
+//! allows is taken, without specialisation and without a flag of the user:
+//!
+//! 1. [`ByRaw`]: scalars, text, small tuples and options of them;
+//! 2. [`ByPlainSlice`]: `Vec<T>` of plain data, which also lets `&[T]` be read in place;
+//! 3. [`ByPlainValue`]: a struct of plain data;
+//! 4. [`ByCbor`]: everything else that serde carries.
+
+use std::{any::Any, fmt, marker::PhantomData, ops::Deref};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{CodecError, Decoder, Encoder, Plain, Raw, cbor};
+
+/// How values of type `P` become bytes and values again.
+pub struct Lane<P> {
+    encode: fn(&P, &mut Encoder) -> Result<(), CodecError>,
+    decode: fn(&mut Decoder<'_>) -> Result<P, CodecError>,
+    /// When `P` is a `Vec<T>` of plain data: the `SliceLane<T>` that does the same for `[T]`, so
+    /// that a borrowed slice can be sent and read without a `Vec` in between. (A `dyn Any`, since
+    /// `P` alone doesn't name `T`.)
+    slice: Option<&'static (dyn Any + Send + Sync)>,
+}
+
+/// How slices of plain data travel.
+struct SliceLane<T> {
+    encode: fn(&[T], &mut Encoder) -> Result<(), CodecError>,
+    decode: for<'a> fn(&mut Decoder<'a>) -> Result<Slice<'a, T>, CodecError>,
+}
+
+/// A slice parameter as the task gets it: in place where it lies in the payload, or decoded.
+#[derive(Debug)]
+pub enum Slice<'a, T> {
+    /// Read where it lies.
+    InPlace(&'a [T]),
+    /// Decoded, because it is not plain data or lies unaligned.
+    Owned(Vec<T>),
+}
+
+impl<T> Deref for Slice<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Slice::InPlace(slice) => slice,
+            Slice::Owned(values) => values,
+        }
+    }
+}
+
+impl<P> Clone for Lane<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Lane<P> {}
+
+impl<P> fmt::Debug for Lane<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lane<{}>", std::any::type_name::<P>())
+    }
+}
+
+impl<P> Lane<P> {
+    /// Appends `value`.
+    ///
+    /// # Errors
+    /// What serde or the codec says.
+    #[inline]
+    pub fn encode(&self, value: &P, out: &mut Encoder) -> Result<(), CodecError> {
+        (self.encode)(value, out)
+    }
+
+    /// Takes a value off the front.
+    ///
+    /// # Errors
+    /// What serde or the codec says.
+    #[inline]
+    pub fn decode(&self, input: &mut Decoder<'_>) -> Result<P, CodecError> {
+        (self.decode)(input)
+    }
+
+    /// The lane of a value with a fixed form.
+    #[inline]
+    #[must_use]
+    pub fn raw() -> Self
+    where
+        P: Raw,
+    {
+        Lane {
+            encode: P::put,
+            decode: P::take,
+            slice: None,
+        }
+    }
+
+    /// The lane of a struct of plain data.
+    #[inline]
+    #[must_use]
+    pub fn plain_value() -> Self
+    where
+        P: Plain,
+    {
+        Lane {
+            encode: |value, out| out.put(bytemuck::bytes_of(value)),
+            decode: |input| Ok(bytemuck::pod_read_unaligned(input.take(size_of::<P>())?)),
+            slice: None,
+        }
+    }
+
+    /// The lane of everything that serde carries.
+    #[inline]
+    #[must_use]
+    pub fn cbor() -> Self
+    where
+        P: Serialize + DeserializeOwned,
+    {
+        Lane {
+            encode: |value, out| cbor::encode(value, out),
+            decode: |input| cbor::decode(input),
+            slice: None,
+        }
+    }
+}
+
+impl<T: 'static> Lane<Vec<T>> {
+    /// The lane of a vector of plain data.
+    #[inline]
+    #[must_use]
+    pub fn plain_slice() -> Self
+    where
+        T: Plain,
+    {
+        Lane {
+            encode: |values, out| put_slice(values, out),
+            decode: |input| take_slice::<T>(input).map(collect),
+            slice: Some(
+                const {
+                    &SliceLane::<T> {
+                        encode: put_slice::<T>,
+                        decode: |input| {
+                            let bytes = take_slice::<T>(input)?;
+                            Ok(match bytemuck::try_cast_slice(bytes) {
+                                Ok(slice) => Slice::InPlace(slice),
+                                Err(_) => Slice::Owned(collect(bytes)),
+                            })
+                        },
+                    }
+                },
+            ),
+        }
+    }
+
+    fn slice(&self) -> Option<&'static SliceLane<T>> {
+        self.slice?.downcast_ref()
+    }
+
+    /// Appends a borrowed slice, in the form of a vector.
+    pub(super) fn encode_slice(&self, values: &[T], out: &mut Encoder) -> Result<(), CodecError>
+    where
+        T: Serialize,
+    {
+        match self.slice() {
+            Some(lane) => (lane.encode)(values, out),
+            None => cbor::encode(values, out),
+        }
+    }
+
+    /// Takes a slice off the front, in place where it can be.
+    ///
+    /// # Errors
+    /// What serde or the codec says.
+    pub fn decode_slice<'a>(&self, input: &mut Decoder<'a>) -> Result<Slice<'a, T>, CodecError> {
+        match self.slice() {
+            Some(lane) => (lane.decode)(input),
+            None => self.decode(input).map(Slice::Owned),
+        }
+    }
+}
+
+fn put_slice<T: Plain>(values: &[T], out: &mut Encoder) -> Result<(), CodecError> {
+    out.put_len(values.len())?;
+    out.align(align_of::<T>())?;
+    out.put(bytemuck::cast_slice(values))
+}
+
+fn take_slice<'a, T: Plain>(input: &mut Decoder<'a>) -> Result<&'a [u8], CodecError> {
+    let count = input.take_len()?;
+    input.align(align_of::<T>())?;
+    let len = count
+        .checked_mul(size_of::<T>())
+        .ok_or_else(|| CodecError::new(format!("{count} elements are too many")))?;
+    input.take(len)
+}
+
+/// The elements in `bytes`, whose length is a multiple of `T`'s, as a vector of their own.
+fn collect<T: Plain>(bytes: &[u8]) -> Vec<T> {
+    bytemuck::allocation::pod_collect_to_vec(bytes)
+}
+
+/// Asks the compiler which lane a type can take; see the module's documentation.
+pub struct Probe<P>(PhantomData<P>);
+
+impl<P> Probe<P> {
+    /// The question about `P`.
+    #[inline]
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "only the macro calls it")]
+    pub fn new() -> Self {
+        Probe(PhantomData)
+    }
+}
+
+impl<P> fmt::Debug for Probe<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
+}
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident for [$($receiver:tt)*] [$($bound:tt)*] $value:ty => $lane:ident;)*) => { $(
+        $(#[$doc])*
+        pub trait $name<P> {
+            /// The lane for `P`.
+            fn lane(&self) -> Lane<P>;
+        }
+
+        impl<$($bound)*> $name<$value> for $($receiver)* Probe<$value> {
+            #[inline]
+            fn lane(&self) -> Lane<$value> {
+                Lane::$lane()
+            }
+        }
+    )* };
+}
+choices! {
+    /// First choice: a value with a fixed form.
+    ByRaw for [&&&] [P: Raw] P => raw;
+    /// Second choice: a vector of plain data.
+    ByPlainSlice for [&&] [T: Plain + 'static] Vec<T> => plain_slice;
+    /// Third choice: a struct of plain data.
+    ByPlainValue for [&] [P: Plain] P => plain_value;
+    /// Last choice: whatever serde carries.
+    ByCbor for [] [P: Serialize + DeserializeOwned] P => cbor;
+}

@@ -1,0 +1,53 @@
+//! How values become bytes and values again.
+//!
+//! Each parameter and each result travels by its own [`Lane`], chosen at compile time: plain data
+//! as its bytes ([`Raw`], [`Plain`]), everything else as CBOR. Both sides are the same binary, so
+//! neither needs to describe what it sends.
+//!
+//! ```text
+//!  value ──IntoArg──► Lane<P> ──► Encoder ══ bytes ══► Decoder ──► Lane<P> ──► value
+//! ```
+//!
+//! Invariants: LINK-2 (a [`Decoder`] never trusts a length). A payload's lengths and alignments are
+//! relative to the start of the item (one call's arguments, or one result).
+
+mod cbor;
+mod decoder;
+mod encoder;
+mod into_args;
+mod lane;
+mod raw;
+
+pub use decoder::Decoder;
+pub use encoder::Encoder;
+pub use into_args::{ArgList, IntoArg, IntoArgs};
+pub use lane::{ByCbor, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
+pub(crate) use raw::take_text;
+pub use raw::{Plain, Raw};
+
+use std::fmt;
+
+/// The most bytes that one call's arguments or one result may take: 16 GiB.
+pub const MAX_PAYLOAD_LEN: u64 = 16 << 30;
+
+/// Why a value could not be encoded or decoded, before it is known of which task it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CodecError(pub String);
+
+impl CodecError {
+    #[cold]
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        CodecError(message.into())
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+#[cfg(test)]
+mod tests;

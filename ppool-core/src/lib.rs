@@ -1,0 +1,16 @@
+//! The parent's side of ppool, and what parent and workers share. Use it through the crate
+//! `ppool`; what is public here and not there may change at any time.
+
+pub mod codec;
+pub mod error;
+pub mod ids;
+pub mod task;
+
+pub use error::{
+    BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
+    TaskError, TaskErrorKind, WorkerExit,
+};
+pub use task::{Callable, Task, TaskObject};
+
+#[doc(hidden)]
+pub use linkme;

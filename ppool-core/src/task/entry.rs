@@ -1,0 +1,116 @@
+//! One row of the registry.
+
+use std::{fmt, time::Duration};
+
+use super::{Invocation, InvokeError};
+
+/// Finds a task in any process of the same binary: a hash of its name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TaskKey(pub u64);
+
+impl TaskKey {
+    /// The key of a name (FNV-1a, so that it can be computed at compile time).
+    #[must_use]
+    pub const fn of(name: &str) -> Self {
+        TaskKey(fnv1a(0xcbf2_9ce4_8422_2325, name.as_bytes()))
+    }
+}
+
+/// One step of FNV-1a over `bytes`, from `hash`.
+pub(crate) const fn fnv1a(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+/// What the registry knows of a task.
+pub struct TaskEntry {
+    pub(crate) name: &'static str,
+    pub(crate) key: TaskKey,
+    pub(crate) signature: &'static str,
+    pub(crate) location: &'static str,
+    pub(crate) parameters: &'static [&'static str],
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
+    invoke: fn(&mut Invocation<'_>) -> Result<(), InvokeError>,
+    /// Keeps the worker's hook in every binary that has a task.
+    _hook: fn(),
+}
+
+impl TaskEntry {
+    /// A task without defaults of its own.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        signature: &'static str,
+        location: &'static str,
+        parameters: &'static [&'static str],
+        invoke: fn(&mut Invocation<'_>) -> Result<(), InvokeError>,
+        hook: fn(),
+    ) -> Self {
+        TaskEntry {
+            name,
+            key: TaskKey::of(name),
+            signature,
+            location,
+            parameters,
+            timeout: None,
+            retries: None,
+            invoke,
+            _hook: hook,
+        }
+    }
+
+    /// The same with a default time limit.
+    #[must_use]
+    pub const fn with_timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// The same with a default number of retries after a lost worker.
+    #[must_use]
+    pub const fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// The unique name of the task.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What finds the task in another process.
+    #[must_use]
+    pub fn key(&self) -> TaskKey {
+        self.key
+    }
+
+    /// The name of the parameter at `index`.
+    #[must_use]
+    pub fn parameter(&self, index: usize) -> Option<&'static str> {
+        self.parameters.get(index).copied()
+    }
+
+    /// Decodes the arguments, runs the task, encodes its result.
+    ///
+    /// # Errors
+    /// What could not be decoded or encoded. A panic of the task or of serde code unwinds through.
+    pub fn invoke(&self, invocation: &mut Invocation<'_>) -> Result<(), InvokeError> {
+        (self.invoke)(invocation)
+    }
+}
+
+impl fmt::Debug for TaskEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskEntry")
+            .field("name", &self.name)
+            .field("signature", &self.signature)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! Tasks: what `#[task]` makes of a function, and the registry that finds it again in a worker.
+//!
+//! ```text
+//!  #[task] fn square(n: u64) -> u64          (parent)                      (worker)
+//!    │                                        square::entry().key ══════► Registry::find(key)
+//!    ├─ struct square: Task + Deref           lanes() encode the           entry.invoke decodes,
+//!    └─ TaskEntry in the slice TASKS          arguments                    calls, encodes
+//! ```
+//!
+//! Invariant: REG-1 (one registry in a binary, unique names).
+
+mod entry;
+mod invocation;
+mod registry;
+
+pub use entry::{TaskEntry, TaskKey};
+pub use invocation::{Invocation, InvokeError, Stage};
+pub use registry::{Registry, TASKS};
+
+use crate::codec::{ArgList, Lane};
+
+/// A function that can run in a worker process: what `#[task]` puts in the function's place.
+///
+/// It can't be implemented by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task",
+    label = "not a task",
+    note = "write `#[task]` above the function to make it one, or use `ppool::closure!(|x: u64| -> u64 {{ .. }})`"
+)]
+pub trait Task: Copy + Send + Sync + 'static {
+    /// The owned forms of its parameters, as a tuple.
+    type Args: ArgList;
+    /// What it returns.
+    type Output;
+
+    #[doc(hidden)]
+    fn entry() -> &'static TaskEntry;
+    #[doc(hidden)]
+    fn lanes() -> <Self::Args as ArgList>::Lanes;
+    #[doc(hidden)]
+    fn output_lane() -> Lane<Self::Output>;
+}
+
+/// A value that can be called: `#[task] impl Callable for Job { .. }` lets a pool run it.
+///
+/// It mirrors the callable objects of DIRAC's `ProcessTask` and the task objects of
+/// multiprocessing's examples: the value travels, and the worker calls it.
+pub trait Callable {
+    /// What the call returns.
+    type Output;
+
+    /// Runs the job.
+    fn call(self) -> Self::Output;
+}
+
+/// A [`Callable`] that `#[task]` registered.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task object",
+    label = "not a task object",
+    note = "write `#[task]` above `impl Callable for {Self}`"
+)]
+pub trait TaskObject: Callable + Sized {
+    #[doc(hidden)]
+    type Task: Task<Args = (Self,), Output = Self::Output>;
+    #[doc(hidden)]
+    fn task() -> Self::Task;
+}
+
+/// What a parameter or a result must be able to do: travel by serde.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't travel to a worker process and back",
+    label = "this type can't be sent to another process",
+    note = "a parameter or result of a task must implement `serde::Serialize` and `serde::de::DeserializeOwned`: derive `Serialize` and `Deserialize` for it"
+)]
+pub trait Travels {}
+
+#[diagnostic::do_not_recommend]
+impl<T: serde::Serialize + serde::de::DeserializeOwned> Travels for T {}
