@@ -4,6 +4,8 @@
 pub mod codec;
 pub mod error;
 pub mod ids;
+#[doc(hidden)]
+pub mod sys;
 pub mod task;
 
 pub use error::{
