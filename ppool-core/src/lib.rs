@@ -5,6 +5,8 @@ pub mod codec;
 pub mod error;
 pub mod ids;
 #[doc(hidden)]
+pub mod supervise;
+#[doc(hidden)]
 pub mod sys;
 pub mod task;
 
