@@ -5,6 +5,10 @@ pub mod codec;
 pub mod error;
 pub mod future;
 pub mod ids;
+#[doc(hidden)]
+pub mod supervise;
+#[doc(hidden)]
+pub mod sys;
 pub mod task;
 
 pub use error::{
