@@ -5,6 +5,7 @@ pub mod codec;
 pub mod error;
 pub mod ids;
 pub mod task;
+pub mod wire;
 
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
