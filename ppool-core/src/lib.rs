@@ -4,6 +4,8 @@
 pub mod codec;
 pub mod error;
 pub mod ids;
+pub mod link;
+pub mod sys;
 pub mod task;
 pub mod wire;
 
