@@ -4,9 +4,14 @@
 pub mod codec;
 pub mod error;
 pub mod ids;
+#[doc(hidden)]
 pub mod link;
+#[doc(hidden)]
+pub mod supervise;
+#[doc(hidden)]
 pub mod sys;
 pub mod task;
+#[doc(hidden)]
 pub mod wire;
 
 pub use error::{
