@@ -6,10 +6,14 @@ pub mod error;
 pub mod future;
 pub mod ids;
 #[doc(hidden)]
+pub mod link;
+#[doc(hidden)]
 pub mod supervise;
 #[doc(hidden)]
 pub mod sys;
 pub mod task;
+#[doc(hidden)]
+pub mod wire;
 
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
