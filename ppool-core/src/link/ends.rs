@@ -53,6 +53,12 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// As [`Link::send_call`].
     fn send_sentinel(&mut self) -> io::Result<()>;
 
+    /// Takes back a call that the worker has not started, if the transport can; `false` when it
+    /// has started, or can't be taken back.
+    fn revoke(&mut self, _work_id: WorkId) -> bool {
+        false
+    }
+
     /// Whether something waits until it can be written.
     fn wants_write(&self) -> bool;
 

@@ -6,20 +6,13 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use crate::{
-    link::Payload,
-    sys::fd_passing,
-    wire::{self, Head},
-};
+use crate::{link::Payload, sys::fd_passing, wire::Head};
 
 /// What one turn writes at most, about.
 const WRITE_BOUND: usize = 1 << 20;
 
 /// How many parts one system call writes at most.
 const MAX_PARTS: usize = 16;
-
-// All descriptors of a message go with one system call.
-const _: () = assert!(wire::MAX_DESCRIPTORS <= fd_passing::MAX_DESCRIPTORS);
 
 /// Messages on their way out.
 #[derive(Debug, Default)]
