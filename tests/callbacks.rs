@@ -10,18 +10,11 @@ use std::sync::{
 };
 
 use common::{
-    Scratch,
+    Scratch, pool_of,
     tasks::{End, Hold, end, hold, panic_with, square},
     until, watchdog,
 };
 use ppool::{Done, Pool, TaskError};
-
-fn pool_of(workers: usize) -> Pool {
-    Pool::builder()
-        .workers(workers)
-        .build()
-        .expect("a plain pool")
-}
 
 #[test]
 fn a_callback_gets_the_value() {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use common::{
-    Flag, Scratch, Tally,
+    Flag, Scratch, Tally, pool_of,
     processes::{is_alive, state, wait_until_gone},
     tasks::{End, end, hold, run_for_ever, square, worker_pid},
     until, watchdog,
@@ -23,13 +23,6 @@ use nix::{
     unistd::Pid,
 };
 use ppool::{Pool, TaskErrorKind, WorkerExit, task};
-
-fn pool_of(workers: usize) -> Pool {
-    Pool::builder()
-        .workers(workers)
-        .build()
-        .expect("a plain pool")
-}
 
 fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).expect("a pid is small"));

@@ -9,18 +9,11 @@ use std::{
 };
 
 use common::{
-    Flag, Scratch, Tally,
+    Flag, Scratch, Tally, pool_of,
     tasks::{count, square},
     watchdog,
 };
 use ppool::{Pool, TaskErrorKind, task};
-
-fn pool_of(workers: usize) -> Pool {
-    Pool::builder()
-        .workers(workers)
-        .build()
-        .expect("a plain pool")
-}
 
 fn squares(to: u64) -> Vec<u64> {
     (0..to).map(|n| n * n).collect()

@@ -1,71 +1,36 @@
 //! The end of a pool: by its methods, by a drop, and with the process.
 #![forbid(unsafe_code)]
 
+mod at_exit;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, mpsc::channel},
+    sync::{Arc, mpsc::channel},
     thread,
-    time::Duration,
 };
 
 use common::{
-    Scratch, Tally,
-    processes::{is_alive, wait_until_gone},
-    program::{self, Program},
-    tasks::{End, Hold, count, end, hold, run_for_ever, square, worker_pid},
+    Busy, Scratch, busy_pool, pool_of,
+    processes::is_alive,
+    tasks::{End, Hold, end, hold, run_for_ever, square},
     until, watchdog,
 };
-use ppool::{Pool, Shutdown, SubmitError, TaskErrorKind, TaskFuture, task};
-
-fn pool_of(workers: usize) -> Pool {
-    Pool::builder()
-        .workers(workers)
-        .build()
-        .expect("a plain pool")
-}
-
-/// A pool of one worker that runs one call until it is let go, and calls that wait behind it.
-struct Busy {
-    pool: Pool,
-    held: Hold,
-    running: TaskFuture<u32>,
-    waiting: Vec<TaskFuture<u64>>,
-    ran: Tally,
-    scratch: Scratch,
-}
-
-fn busy_pool() -> Busy {
-    let scratch = Scratch::new();
-    let ran = scratch.tally("ran");
-    let pool = pool_of(1);
-    let held = Hold::new(&scratch, "first");
-    let running = pool.submit(hold, &held);
-    held.started.wait();
-    let waiting = (0..10).map(|n| pool.submit(count, (&ran, n))).collect();
-    Busy {
-        pool,
-        held,
-        running,
-        waiting,
-        ran,
-        scratch,
-    }
-}
+use ppool::{Pool, Shutdown, SubmitError, TaskErrorKind, TaskFuture};
 
 #[test]
 fn a_closed_pool_finishes_what_it_has_and_takes_no_more() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
         running,
-        waiting,
         ran,
         ..
-    } = busy_pool();
+    } = busy;
     pool.close();
 
     let late = pool.submit(square, 3);
@@ -93,13 +58,11 @@ fn a_closed_pool_finishes_what_it_has_and_takes_no_more() {
 #[test]
 fn terminate_ends_running_and_waiting_calls() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
-        pool,
-        running,
-        waiting,
-        ran,
-        ..
-    } = busy_pool();
+        pool, running, ran, ..
+    } = busy;
     let pids = pool.worker_pids();
     pool.terminate();
     pool.join();
@@ -120,14 +83,15 @@ fn terminate_ends_running_and_waiting_calls() {
 #[test]
 fn shutdown_with_drain_finishes_everything() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
         running,
-        waiting,
         ran,
         ..
-    } = busy_pool();
+    } = busy;
     let pids = pool.worker_pids();
     held.release.raise();
     pool.shutdown(Shutdown::Drain);
@@ -141,14 +105,15 @@ fn shutdown_with_drain_finishes_everything() {
 #[test]
 fn shutdown_with_cancel_pending_finishes_what_runs() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
         running,
-        waiting,
         ran,
         ..
-    } = busy_pool();
+    } = busy;
     let release = thread::spawn(move || {
         // Only when the waiting calls have been cancelled is the running one let go.
         for future in waiting {
@@ -166,14 +131,15 @@ fn shutdown_with_cancel_pending_finishes_what_runs() {
 #[test]
 fn dropping_a_pool_drains_it() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
         running,
-        waiting,
         ran,
         ..
-    } = busy_pool();
+    } = busy;
     let pids = pool.worker_pids();
     held.release.raise();
     drop(pool);
@@ -185,19 +151,19 @@ fn dropping_a_pool_drains_it() {
 #[test]
 fn dropping_futures_and_the_pool_still_runs_the_calls() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
         running,
-        waiting,
         ran,
-        scratch,
-    } = busy_pool();
+        ..
+    } = busy;
     drop((running, waiting));
     held.release.raise();
     drop(pool);
     assert_eq!(ran.count(), 10);
-    drop(scratch);
 }
 
 #[test]
@@ -241,13 +207,14 @@ fn every_way_to_end_a_pool_may_be_used_twice_and_mixed() {
 #[test]
 fn several_threads_may_end_a_pool_at_once() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
     let Busy {
         pool,
         held,
         running,
         ran,
         ..
-    } = busy_pool();
+    } = busy;
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| pool.shutdown(Shutdown::Drain));
@@ -346,14 +313,15 @@ fn a_pool_may_be_terminated_from_a_callback() {
 #[test]
 fn a_pool_dropped_by_a_panic_is_drained() {
     let _watchdog = watchdog();
+    let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
         running,
-        waiting,
         ran,
         ..
-    } = busy_pool();
+    } = busy;
     let outcome = catch_unwind(AssertUnwindSafe(move || {
         let _pool = pool;
         held.release.raise();
@@ -393,161 +361,4 @@ fn a_worker_lost_while_the_pool_drains_is_replaced() {
     drop(pool);
     assert!(lost.wait().unwrap_err().is_worker_lost());
     assert!(futures.into_iter().all(|future| future.wait().is_ok()));
-}
-
-// ------------------------------------------------------------------ with the process
-
-/// Takes a while, so that the process is ending while calls wait.
-#[task]
-fn work(tally: &Tally) {
-    thread::sleep(Duration::from_millis(10));
-    tally.add();
-}
-
-const WORK: usize = 20;
-const TALLY: &str = "PPOOL_TEST_TALLY";
-
-/// Inside a program: gives its pool so much to do that it is not done when the program ends.
-fn give_work(program: &program::Inside, pool: &Pool) {
-    let tally = Tally::at(std::env::var_os(TALLY).map(PathBuf::from).expect("a tally"));
-    let pid = pool.apply(worker_pid, ()).expect("a good call");
-    program.say("worker", pid);
-    for _ in 0..WORK {
-        drop(pool.submit(work, &tally));
-    }
-}
-
-/// Runs the program to its end: all its work must be done then, and nobody left.
-fn drains_at_exit(test: &str, code: i32) {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let tally = scratch.tally("done");
-    let mut command = program::command(test);
-    command.env(TALLY, tally.path());
-    let mut program = Program::run(command);
-    let workers = program.numbers("worker");
-    let (status, transcript) = program.end();
-    assert_eq!(status.code(), Some(code), "{status}:\n{transcript}");
-    assert_eq!(tally.count(), WORK, "{transcript}");
-    wait_until_gone(&workers);
-}
-
-#[test]
-fn a_static_pool_is_drained_at_the_end_of_the_program() {
-    drains_at_exit("program_with_a_static_pool", 0);
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_with_a_static_pool() {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    let Some(program) = program::inside() else {
-        return;
-    };
-    give_work(&program, POOL.get_or_init(|| pool_of(1)));
-}
-
-#[test]
-fn a_leaked_pool_is_drained_at_the_end_of_the_program() {
-    drains_at_exit("program_that_leaks_its_pool", 0);
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_that_leaks_its_pool() {
-    let Some(program) = program::inside() else {
-        return;
-    };
-    give_work(&program, Box::leak(Box::new(pool_of(1))));
-}
-
-#[test]
-fn a_live_pool_is_drained_when_the_program_calls_exit() {
-    drains_at_exit("program_that_calls_exit", 7);
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_that_calls_exit() {
-    let Some(program) = program::inside() else {
-        return;
-    };
-    let pool = pool_of(1);
-    give_work(&program, &pool);
-    std::process::exit(7);
-}
-
-#[test]
-fn a_live_pool_is_drained_when_another_thread_calls_exit() {
-    drains_at_exit("program_whose_other_thread_calls_exit", 8);
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_whose_other_thread_calls_exit() {
-    let Some(program) = program::inside() else {
-        return;
-    };
-    let pool = pool_of(1);
-    give_work(&program, &pool);
-    thread::spawn(|| std::process::exit(8));
-    // This thread is in the middle of a call when the program ends.
-    loop {
-        let _ = pool.apply(square, 3);
-    }
-}
-
-#[test]
-fn a_live_pool_is_drained_when_a_callback_calls_exit() {
-    drains_at_exit("program_whose_callback_calls_exit", 9);
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_whose_callback_calls_exit() {
-    let Some(program) = program::inside() else {
-        return;
-    };
-    let pool = pool_of(1);
-    let (submitted, all_submitted) = channel();
-    let all_submitted = Mutex::new(all_submitted);
-    let future = pool
-        .task(square)
-        .callback(move |_: &u64| {
-            let () = all_submitted.lock().unwrap().recv().unwrap();
-            std::process::exit(9);
-        })
-        .submit(1);
-    drop(future);
-    give_work(&program, &pool);
-    submitted.send(()).unwrap();
-    loop {
-        thread::park();
-    }
-}
-
-#[test]
-fn many_pools_are_drained_at_the_end_of_the_program() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let tally = scratch.tally("done");
-    let mut command = program::command("program_with_many_pools");
-    command.env(TALLY, tally.path());
-    Program::run(command).must_succeed();
-    assert_eq!(tally.count(), 5 * 4);
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_with_many_pools() {
-    let Some(_program) = program::inside() else {
-        return;
-    };
-    let tally = Tally::at(std::env::var_os(TALLY).map(PathBuf::from).expect("a tally"));
-    for _ in 0..5 {
-        let pool: &Pool = Box::leak(Box::new(pool_of(1)));
-        for _ in 0..4 {
-            drop(pool.submit(work, &tally));
-        }
-    }
 }
