@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub use ppool_core::{
-    BrokenPool, BuildError, Callable, DecodeError, EncodeError, RemoteError, RemotePanic,
-    SubmitError, Task, TaskError, TaskErrorKind, TaskObject, WorkerExit,
+    AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, EncodeError,
+    RemoteError, RemotePanic, SubmitError, Task, TaskError, TaskErrorKind, TaskFuture, TaskObject,
+    TaskState, WaitFor, Waited, WorkerExit, as_completed, wait,
 };
 pub use ppool_macros::{closure, task};
 
@@ -11,11 +12,11 @@ pub use ppool_macros::{closure, task};
 #[doc(hidden)]
 pub mod __private {
     pub use ppool_core::codec::{
-        ByCbor, ByPlainSlice, ByPlainValue, ByRaw, Decoder, Encoder, Lane, Probe,
+        ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Decoder, Encoder, Lane, Probe,
     };
     pub use ppool_core::linkme;
     pub use ppool_core::task::{
-        Callable, Invocation, InvokeError, TASKS, Task, TaskEntry, TaskObject, Travels,
+        Callable, Invocation, InvokeError, ObjectTask, TASKS, Task, TaskEntry, TaskObject, Travels,
     };
     pub use ppool_worker::hook;
 }

@@ -3,12 +3,20 @@
 
 pub mod codec;
 pub mod error;
+pub mod future;
 pub mod ids;
+#[doc(hidden)]
+pub mod supervise;
+#[doc(hidden)]
+pub mod sys;
 pub mod task;
 
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
     TaskError, TaskErrorKind, WorkerExit,
+};
+pub use future::{
+    AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
 pub use task::{Callable, Task, TaskObject};
 

@@ -21,7 +21,7 @@ mod raw;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use into_args::{ArgList, IntoArg, IntoArgs};
-pub use lane::{ByCbor, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
+pub use lane::{ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
 pub(crate) use raw::take_text;
 pub use raw::{Plain, Raw};
 
