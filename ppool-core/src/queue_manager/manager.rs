@@ -136,6 +136,20 @@ impl QueueManager {
         cancelled
     }
 
+    /// Takes back those of the calls that have not started. None of them starts meanwhile.
+    pub(crate) fn cancel_all(&self, ids: impl Iterator<Item = WorkId>) {
+        let mut core = self.lock();
+        for id in ids {
+            let Core {
+                reactor, effects, ..
+            } = &mut *core;
+            if let Cancel::Ask(worker) = reactor.cancel(id, effects) {
+                core.revoke(worker, id, self.now());
+            }
+        }
+        self.settle(core);
+    }
+
     /// Stops the call, also when it runs. False when it is resolved already.
     pub(crate) fn kill(&self, id: WorkId) -> bool {
         let now = self.now();
