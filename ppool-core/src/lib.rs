@@ -3,13 +3,16 @@
 
 pub mod codec;
 pub mod error;
-pub mod future;
+mod future;
 pub mod ids;
-#[doc(hidden)]
+pub mod link;
+mod pool;
+mod queue;
+mod queue_manager;
 pub mod supervise;
-#[doc(hidden)]
 pub mod sys;
 pub mod task;
+pub mod wire;
 
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
@@ -18,6 +21,7 @@ pub use error::{
 pub use future::{
     AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
+pub use pool::{Done, Imap, Pool, PoolBuilder, Shutdown, TaskCall, Workers};
 pub use task::{Callable, Task, TaskObject};
 
 #[doc(hidden)]

@@ -73,7 +73,7 @@ impl TaskError {
     /// The id of the call, as `TaskFuture::id` gave it.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.inner.id.0
+        self.inner.id.sequence()
     }
 
     /// Whether the call had begun to run in a worker: when not, running it again can't repeat any
@@ -116,17 +116,25 @@ impl fmt::Display for TaskError {
             TaskErrorKind::Panicked(panic) => write!(f, "task `{task}` panicked{panic}"),
             TaskErrorKind::WorkerLost(exit) => write!(f, "{exit}"),
             TaskErrorKind::TimedOut(limit) => {
-                write!(f, "task `{task}` ran longer than its time limit of {limit:?}")
+                write!(
+                    f,
+                    "task `{task}` ran longer than its time limit of {limit:?}"
+                )
             }
             TaskErrorKind::MemoryLimit => {
-                write!(f, "task `{task}` needed more memory than its worker may use")
+                write!(
+                    f,
+                    "task `{task}` needed more memory than its worker may use"
+                )
             }
             TaskErrorKind::PoolClosed => write!(
                 f,
                 "the call of `{task}` was not accepted: the pool is closed (cannot schedule new \
                  calls after shutdown)"
             ),
-            TaskErrorKind::PoolBroken(cause) => write!(f, "the call of `{task}` can't run: {cause}"),
+            TaskErrorKind::PoolBroken(cause) => {
+                write!(f, "the call of `{task}` can't run: {cause}")
+            }
             TaskErrorKind::Encode(error) => write!(f, "{error}"),
             TaskErrorKind::Decode(error) => write!(f, "{error}"),
         }
@@ -137,7 +145,7 @@ impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskError")
             .field("task", &self.inner.task)
-            .field("id", &self.inner.id.0)
+            .field("id", &self.inner.id.sequence())
             .field("kind", &self.inner.kind)
             .field("was_started", &self.inner.was_started)
             .finish()

@@ -47,6 +47,7 @@ pub mod epoll;
 pub mod eventfd;
 pub mod exit_hook;
 pub mod fcntl;
+pub mod fd_passing;
 pub mod futex;
 pub mod inherit;
 pub mod limits;

@@ -33,7 +33,7 @@ pub trait Task: Copy + Send + Sync + 'static {
     /// The owned forms of its parameters, as a tuple.
     type Args: ArgList;
     /// What it returns.
-    type Output;
+    type Output: 'static;
 
     #[doc(hidden)]
     fn entry() -> &'static TaskEntry;

@@ -1,0 +1,112 @@
+//! The two ends of a link.
+
+use std::{
+    fmt, io,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+};
+
+use crate::{
+    ids::WorkId,
+    wire::{Boot, CallItem, FromWorker, ToWorker},
+};
+
+/// The encoded arguments of a call, shared with whoever may have to send them again.
+pub type Payload = Arc<Vec<u8>>;
+
+/// The parent's end of the link to one worker. Nothing here blocks (QM-1).
+///
+/// Its descriptor is readable when [`Link::drive`] has something to receive; watch it for writing
+/// too while [`Link::wants_write`].
+pub trait Link: Send + fmt::Debug + AsFd {
+    /// Sends a call: writes what fits and keeps the rest by reference until [`Link::drive`] can
+    /// write it.
+    ///
+    /// # Errors
+    /// When the transport failed and is of no use any more. A worker that is gone is not an error
+    /// here: `drive` says so.
+    fn send_call(&mut self, call: CallItem, payload: Payload) -> io::Result<()> {
+        self.send_call_with_fds(call, payload, Vec::new())
+    }
+
+    /// The same, with descriptors that the worker gets copies of. These are closed once sent.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`]; and [`io::ErrorKind::InvalidData`] for more than
+    /// [`MAX_DESCRIPTORS`](crate::wire::MAX_DESCRIPTORS), when nothing is sent.
+    fn send_call_with_fds(
+        &mut self,
+        call: CallItem,
+        payload: Payload,
+        fds: Vec<OwnedFd>,
+    ) -> io::Result<()>;
+
+    /// Sends the worker's first message.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    fn send_boot(&mut self, boot: &Boot) -> io::Result<()>;
+
+    /// Tells the worker to finish what it has and end.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    fn send_sentinel(&mut self) -> io::Result<()>;
+
+    /// Takes back a call that the worker has not started, if the transport can; `false` when it
+    /// has started, or can't be taken back.
+    fn revoke(&mut self, _work_id: WorkId) -> bool {
+        false
+    }
+
+    /// Whether something waits until it can be written.
+    fn wants_write(&self) -> bool;
+
+    /// Writes what waits and receives what is there, each up to a bound, so that one busy worker
+    /// can't keep the others waiting: what is left makes the descriptor ready again.
+    ///
+    /// # Errors
+    /// When the transport failed, or what came is no message (LINK-2). What came before is in `up`;
+    /// the link is of no use any more.
+    fn drive(&mut self, up: &mut Vec<FromWorker>) -> io::Result<LinkState>;
+}
+
+/// Whether more can come from a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "a closed link's descriptor stays readable for ever"]
+pub enum LinkState {
+    /// It can.
+    Open,
+    /// It can't: the worker has closed its end or died, and everything it sent was delivered.
+    Closed,
+}
+
+/// The worker's end of its link. It blocks: one thread receives while others send.
+pub trait WorkerLink: Send + Sync + fmt::Debug {
+    /// Waits for the next message; `None` when the parent is gone, or
+    /// [`stop_receiving`](WorkerLink::stop_receiving) was called.
+    ///
+    /// # Errors
+    /// When the transport failed, or what came is no message.
+    fn recv(&self) -> io::Result<Option<ToWorker>>;
+
+    /// The descriptors that came with the message that `recv` returned last; for the thread that
+    /// receives. What is not taken before the next `recv` is closed.
+    fn take_descriptors(&self) -> Vec<OwnedFd>;
+
+    /// Sends a message; waits until all of it is written.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::BrokenPipe`] when the parent is gone.
+    fn send(&self, message: &FromWorker) -> io::Result<()>;
+
+    /// Sends a result that is a value, from where it lies.
+    ///
+    /// # Errors
+    /// As [`WorkerLink::send`].
+    fn send_value(&self, work_id: WorkId, attempt: u32, index: u32, value: &[u8])
+    -> io::Result<()>;
+
+    /// Has `recv` return `None` from now on, also to a thread that waits in it.
+    fn stop_receiving(&self);
+}

@@ -1,0 +1,34 @@
+//! What carries messages between the parent and one worker: the seam behind which the transport can
+//! be another.
+//!
+//! ```text
+//!       queue manager                                     control thread     call thread
+//!            │ send_call, send_sentinel                        ▲ recv             │ send
+//!            ▼                                                 │                  ▼
+//!        dyn Link ═════════════ one worker's transport ════ dyn WorkerLink ════════
+//!            ▲ drive: results, joining, leaving
+//! ```
+//!
+//! - [`Link`] is the parent's end. It never blocks (QM-1).
+//! - [`WorkerLink`] is the worker's end. One of its threads receives, any of them sends.
+//! - [`socket`] is the portable transport, a Unix socket pair.
+//!
+//! # Invariants
+//!
+//! - LINK-1: each direction has one writer process and one reader process.
+//! - LINK-2: what comes from the other side is checked as if hostile.
+//! - What was sent before the other side closed, or died, is delivered before the close is seen.
+//!
+//! # Failure
+//!
+//! A worker that dies is no error to its parent's end: what it still wrote is delivered, half a
+//! message is dropped, then [`LinkState::Closed`] is said. A parent that dies is the end of the
+//! stream to its worker.
+
+mod ends;
+pub mod socket;
+
+pub use ends::{Link, LinkState, Payload, WorkerLink};
+
+#[cfg(test)]
+mod conformance;

@@ -1,0 +1,126 @@
+//! The sending half of the parent's end: messages that wait until the socket has room.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use crate::{link::Payload, sys::fd_passing, wire::Head};
+
+/// What one turn writes at most, about.
+const WRITE_BOUND: usize = 1 << 20;
+
+/// How many parts one system call writes at most.
+const MAX_PARTS: usize = 16;
+
+/// Messages on their way out.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<Outgoing>,
+    /// How much of the first one has been written.
+    written: usize,
+    /// The worker is gone: nothing can be written any more.
+    broken: bool,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    head: Head,
+    tail: Payload,
+    /// Go with the message's first byte.
+    descriptors: Vec<OwnedFd>,
+}
+
+impl Outgoing {
+    fn len(&self) -> usize {
+        self.head.bytes().len() + self.tail.len()
+    }
+}
+
+impl Outbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Appends a message, to be written by [`Outbox::flush`].
+    pub(super) fn push(&mut self, head: Head, tail: Payload, descriptors: Vec<OwnedFd>) {
+        if !self.broken {
+            self.waiting.push_back(Outgoing {
+                head,
+                tail,
+                descriptors,
+            });
+        }
+    }
+
+    /// Writes what the socket takes, up to a bound.
+    pub(super) fn flush(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let mut bound = WRITE_BOUND;
+        while bound > 0 && !self.waiting.is_empty() {
+            match self.write(socket) {
+                Ok(sent) => bound = bound.saturating_sub(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if is_gone(&error) => {
+                    self.broken = true;
+                    self.waiting.clear();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes once, as many messages together as go.
+    fn write(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let mut parts = [IoSlice::new(&[]); MAX_PARTS];
+        let mut count = 0;
+        let mut skip = self.written;
+        for (at, message) in self.waiting.iter().enumerate() {
+            // Descriptors go with the first byte of a system call, so the call must begin with
+            // their message.
+            if at > 0 && !message.descriptors.is_empty() || count + 2 > MAX_PARTS {
+                break;
+            }
+            for bytes in [message.head.bytes(), &message.tail[..]] {
+                let rest = &bytes[skip.min(bytes.len())..];
+                skip -= bytes.len() - rest.len();
+                if !rest.is_empty() {
+                    parts[count] = IoSlice::new(rest);
+                    count += 1;
+                }
+            }
+        }
+        let first = self.waiting.front();
+        let descriptors: Vec<BorrowedFd<'_>> = first
+            .filter(|_| self.written == 0)
+            .into_iter()
+            .flat_map(|first| first.descriptors.iter().map(AsFd::as_fd))
+            .collect();
+        let sent = fd_passing::send(socket, &parts[..count], &descriptors)?;
+        self.remove(sent);
+        Ok(sent)
+    }
+
+    /// Forgets what was sent.
+    fn remove(&mut self, sent: usize) {
+        self.written += sent;
+        while let Some(first) = self.waiting.front_mut()
+            && self.written > 0
+        {
+            if self.written < first.len() {
+                first.descriptors.clear();
+                return;
+            }
+            self.written -= first.len();
+            self.waiting.pop_front();
+        }
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}

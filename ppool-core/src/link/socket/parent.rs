@@ -1,0 +1,120 @@
+//! The parent's end.
+
+use std::{
+    io::{self, Read},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    sync::Arc,
+};
+
+use super::{
+    inbox::{Arrival, Inbox},
+    outbox::Outbox,
+};
+use crate::{
+    link::{Link, LinkState, Payload},
+    wire::{Boot, CallItem, Encoded, FromWorker, Head, ToWorker, WireError},
+};
+
+/// What one turn reads at most, about.
+const READ_BOUND: usize = 1 << 20;
+
+/// The parent's end of a socket pair.
+#[derive(Debug)]
+pub struct SocketLink {
+    socket: UnixStream,
+    outbox: Outbox,
+    inbox: Inbox<FromWorker>,
+    state: LinkState,
+}
+
+impl SocketLink {
+    /// Takes over one end of a pair of stream sockets.
+    ///
+    /// # Errors
+    /// When it can't be made non-blocking.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        let socket = UnixStream::from(fd);
+        socket.set_nonblocking(true)?;
+        Ok(SocketLink {
+            socket,
+            outbox: Outbox::default(),
+            inbox: Inbox::new(),
+            state: LinkState::Open,
+        })
+    }
+
+    fn send(&mut self, head: Head, tail: Payload, fds: Vec<OwnedFd>) -> io::Result<()> {
+        let head = head.with_descriptors(fds.len())?;
+        self.outbox.push(head, tail, fds);
+        self.outbox.flush(self.socket.as_fd())
+    }
+
+    /// Receives what is there, up to a bound.
+    fn receive(&mut self, up: &mut Vec<FromWorker>) -> io::Result<()> {
+        let mut bound = READ_BOUND;
+        loop {
+            while let Some(frame) = self.inbox.next()? {
+                if frame.descriptors > 0 {
+                    // No message of a worker brings any. `read` below takes none in, so the kernel
+                    // has closed them.
+                    return Err(WireError::Descriptors.into());
+                }
+                up.push(frame.message);
+            }
+            if bound == 0 {
+                return Ok(());
+            }
+            let read = |buffer: &mut [u8]| (&self.socket).read(buffer);
+            match self.inbox.read(read, &self.socket)? {
+                Arrival::More(arrived) => bound = bound.saturating_sub(arrived),
+                // One more turn of the loop to give out what has come.
+                Arrival::All(_) => bound = 0,
+                Arrival::End => {
+                    self.state = LinkState::Closed;
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Link for SocketLink {
+    fn send_call_with_fds(
+        &mut self,
+        call: CallItem,
+        payload: Payload,
+        fds: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        self.send(call.head(payload.len()), payload, fds)
+    }
+
+    fn send_boot(&mut self, boot: &Boot) -> io::Result<()> {
+        let Encoded { head, tail } = boot.encode();
+        self.send(head, Arc::new(tail.into_owned()), Vec::new())
+    }
+
+    fn send_sentinel(&mut self) -> io::Result<()> {
+        self.send(ToWorker::sentinel().head, Payload::default(), Vec::new())
+    }
+
+    fn wants_write(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    fn drive(&mut self, up: &mut Vec<FromWorker>) -> io::Result<LinkState> {
+        self.outbox.flush(self.socket.as_fd())?;
+        if self.state == LinkState::Open {
+            self.receive(up)?;
+        }
+        Ok(self.state)
+    }
+}
+
+impl AsFd for SocketLink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,182 @@
+//! The worker's messages.
+
+use super::{
+    Encoded, Head, Message, WireError,
+    message::{Fields, MAX_TEXT_LEN, Shape, from_cbor, text, to_cbor},
+};
+use crate::{codec::MAX_PAYLOAD_LEN, error::RemotePanic, ids::WorkId};
+
+/// What a worker tells its parent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FromWorker {
+    /// It runs, and is the same program; the first message.
+    Hello(Hello),
+    /// Its initializer has run: calls can start.
+    Ready,
+    /// It can't start, the text says why, and ends with [`START_FAILED_EXIT`](super::START_FAILED_EXIT).
+    StartFailed(String),
+    /// One item of a call is done.
+    Result(ResultItem),
+    /// It has finished all that came before the sentinel and ends now; the last message.
+    Bye,
+}
+
+/// The worker's half of the handshake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// Which [`PROTOCOL`](super::PROTOCOL) it speaks.
+    pub protocol: u32,
+    /// The [fingerprint](crate::task::Registry::fingerprint) of its tasks.
+    pub fingerprint: u64,
+    /// Its process id, as it sees it.
+    pub pid: u32,
+}
+
+/// What became of one item of a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResultItem {
+    /// Which call.
+    pub work_id: WorkId,
+    /// Which try of it.
+    pub attempt: u32,
+    /// Which of its items.
+    pub index: u32,
+    /// What became of it.
+    pub outcome: CallOutcome,
+}
+
+/// How one item of a call ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallOutcome {
+    /// The task returned; these are the bytes of its result.
+    Value(Vec<u8>),
+    /// The task panicked.
+    Panicked(RemotePanic),
+    /// An argument could not be decoded, or decoding it panicked.
+    Decode {
+        /// Which parameter, or [`NO_PARAMETER`](super::NO_PARAMETER) when the worker has no such task.
+        parameter: u32,
+        /// Why.
+        message: String,
+    },
+    /// The result could not be encoded, or encoding it panicked.
+    Encode {
+        /// Why.
+        message: String,
+    },
+}
+
+const HELLO: u8 = 64;
+const READY: u8 = 65;
+const START_FAILED: u8 = 66;
+const VALUE: u8 = 67;
+const PANICKED: u8 = 68;
+const DECODE: u8 = 69;
+const ENCODE: u8 = 70;
+const BYE: u8 = 71;
+
+const MAGIC: [u8; 8] = *b"ppool\0\r\n";
+
+/// Later protocols may append to their greeting; what they append is skipped, so that even they can
+/// be told apart by their version.
+const MAX_LATER_HELLO_LEN: u64 = 4096;
+
+impl ResultItem {
+    /// The head of the message that brings the value of an item, before `len` bytes of value.
+    #[must_use]
+    pub fn value_head(work_id: WorkId, attempt: u32, index: u32, len: usize) -> Head {
+        result_head(VALUE, work_id, attempt, index).tail(len)
+    }
+
+    fn encode(&self) -> Encoded<'_> {
+        let head = |kind| result_head(kind, self.work_id, self.attempt, self.index);
+        match &self.outcome {
+            CallOutcome::Value(value) => Encoded::new(head(VALUE), value),
+            CallOutcome::Panicked(panic) => Encoded::new(head(PANICKED), to_cbor(panic)),
+            CallOutcome::Decode { parameter, message } => Encoded::new(
+                head(DECODE).field(parameter.to_le_bytes()),
+                message.as_bytes(),
+            ),
+            CallOutcome::Encode { message } => Encoded::new(head(ENCODE), message.as_bytes()),
+        }
+    }
+
+    fn decode(kind: u8, mut fields: Fields<'_>, tail: Vec<u8>) -> Result<Self, WireError> {
+        Ok(ResultItem {
+            work_id: WorkId(fields.u64()),
+            attempt: fields.u32(),
+            index: fields.u32(),
+            outcome: match kind {
+                VALUE => CallOutcome::Value(tail),
+                PANICKED => CallOutcome::Panicked(from_cbor(&tail)?),
+                DECODE => CallOutcome::Decode {
+                    parameter: fields.u32(),
+                    message: text(tail)?,
+                },
+                ENCODE => CallOutcome::Encode {
+                    message: text(tail)?,
+                },
+                _ => return Err(WireError::Kind(kind)),
+            },
+        })
+    }
+}
+
+fn result_head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> Head {
+    Head::new(kind)
+        .field(work_id.0.to_le_bytes())
+        .field(attempt.to_le_bytes())
+        .field(index.to_le_bytes())
+}
+
+impl Message for FromWorker {
+    fn shape(kind: u8) -> Result<Shape, WireError> {
+        match kind {
+            HELLO => Ok(Shape::with_tail(24, MAX_LATER_HELLO_LEN)),
+            READY | BYE => Ok(Shape::fixed(0)),
+            START_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
+            VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
+            PANICKED | ENCODE => Ok(Shape::with_tail(16, MAX_TEXT_LEN)),
+            DECODE => Ok(Shape::with_tail(20, MAX_TEXT_LEN)),
+            _ => Err(WireError::Kind(kind)),
+        }
+    }
+
+    fn decode(kind: u8, fixed: &[u8], tail: Vec<u8>) -> Result<Self, WireError> {
+        let mut fields = Fields::new(fixed);
+        match kind {
+            HELLO => {
+                if fields.take() != MAGIC {
+                    return Err(WireError::Magic);
+                }
+                Ok(FromWorker::Hello(Hello {
+                    protocol: fields.u32(),
+                    fingerprint: fields.u64(),
+                    pid: fields.u32(),
+                }))
+            }
+            READY => Ok(FromWorker::Ready),
+            START_FAILED => text(tail).map(FromWorker::StartFailed),
+            BYE => Ok(FromWorker::Bye),
+            _ => ResultItem::decode(kind, fields, tail).map(FromWorker::Result),
+        }
+    }
+
+    fn encode(&self) -> Encoded<'_> {
+        match self {
+            FromWorker::Hello(hello) => Encoded::bare(
+                Head::new(HELLO)
+                    .field(MAGIC)
+                    .field(hello.protocol.to_le_bytes())
+                    .field(hello.fingerprint.to_le_bytes())
+                    .field(hello.pid.to_le_bytes()),
+            ),
+            FromWorker::Ready => Encoded::bare(Head::new(READY)),
+            FromWorker::StartFailed(message) => {
+                Encoded::new(Head::new(START_FAILED), message.as_bytes())
+            }
+            FromWorker::Result(result) => result.encode(),
+            FromWorker::Bye => Encoded::bare(Head::new(BYE)),
+        }
+    }
+}

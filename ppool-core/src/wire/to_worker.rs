@@ -1,0 +1,119 @@
+//! The parent's messages.
+
+use super::{
+    Boot, Encoded, Head, Message, WireError,
+    message::{Fields, Shape, from_cbor, to_cbor},
+};
+use crate::{codec::MAX_PAYLOAD_LEN, ids::WorkId, task::TaskKey};
+
+/// What the parent tells a worker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ToWorker {
+    /// Who it is and how it starts; the first message.
+    Boot(Boot),
+    /// Something to run.
+    Call {
+        /// What.
+        item: CallItem,
+        /// The encoded arguments of all its items, one after the other.
+        payload: Vec<u8>,
+    },
+    /// Finish what came before this and end; the last message.
+    Sentinel,
+}
+
+/// One call, or several calls of one task that travel as one: what the worker is told of them
+/// beside their arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallItem {
+    /// Comes back with each result.
+    pub work_id: WorkId,
+    /// How often the call was tried before.
+    pub attempt: u32,
+    /// What to run.
+    pub task: TaskKey,
+    /// How many times: how many items the payload holds, 1 or more.
+    pub count: u32,
+}
+
+const BOOT: u8 = 1;
+const CALL: u8 = 2;
+const SENTINEL: u8 = 3;
+
+/// The arguments of an initializer may be as large as any, and some bytes come on top.
+const MAX_BOOT_LEN: u64 = 2 * MAX_PAYLOAD_LEN + (1 << 20);
+
+impl CallItem {
+    /// The head of the call's message, before a payload of this length.
+    #[must_use]
+    pub fn head(&self, payload_len: usize) -> Head {
+        Head::new(CALL)
+            .field(self.work_id.0.to_le_bytes())
+            .field(self.task.0.to_le_bytes())
+            .field(self.attempt.to_le_bytes())
+            .field(self.count.to_le_bytes())
+            .tail(payload_len)
+    }
+}
+
+impl Boot {
+    /// The message, for a sender that has the boot by reference.
+    #[must_use]
+    pub fn encode(&self) -> Encoded<'static> {
+        Encoded::new(Head::new(BOOT), to_cbor(self))
+    }
+}
+
+impl ToWorker {
+    /// The message that says: finish and end.
+    #[must_use]
+    pub fn sentinel() -> Encoded<'static> {
+        Encoded::bare(Head::new(SENTINEL))
+    }
+}
+
+impl Message for ToWorker {
+    fn shape(kind: u8) -> Result<Shape, WireError> {
+        match kind {
+            BOOT => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
+            CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
+            SENTINEL => Ok(Shape::fixed(0)),
+            _ => Err(WireError::Kind(kind)),
+        }
+    }
+
+    fn decode(kind: u8, fixed: &[u8], tail: Vec<u8>) -> Result<Self, WireError> {
+        let mut fields = Fields::new(fixed);
+        match kind {
+            BOOT => from_cbor(&tail).map(ToWorker::Boot),
+            CALL => {
+                let item = CallItem {
+                    work_id: WorkId(fields.u64()),
+                    task: TaskKey(fields.u64()),
+                    attempt: fields.u32(),
+                    count: fields.u32(),
+                };
+                match item.count {
+                    0 => Err(WireError::NoItems),
+                    _ => Ok(ToWorker::Call {
+                        item,
+                        payload: tail,
+                    }),
+                }
+            }
+            SENTINEL => Ok(ToWorker::Sentinel),
+            _ => Err(WireError::Kind(kind)),
+        }
+    }
+
+    fn encode(&self) -> Encoded<'_> {
+        match self {
+            ToWorker::Boot(boot) => boot.encode(),
+            ToWorker::Call { item, payload } => Encoded {
+                head: item.head(payload.len()),
+                tail: payload.into(),
+            },
+            ToWorker::Sentinel => ToWorker::sentinel(),
+        }
+    }
+}
