@@ -117,13 +117,13 @@ fn each_way_to_die_is_told_apart() {
     }
 }
 
-/// Reads all of its argument; the first of them ends its worker.
+/// Says how long its argument is and how it ends, or ends its worker.
 #[task]
-fn sum_or_segfault(bytes: &[u8], crash: bool) -> u64 {
+fn look_or_segfault(bytes: &[u8], crash: bool) -> (usize, Option<u8>) {
     if crash {
         End::Segfault.come();
     }
-    bytes.iter().map(|byte| u64::from(*byte)).sum()
+    (bytes.len(), bytes.last().copied())
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn large_arguments_survive_the_crash_of_the_first() {
     let pool = pool_of(2);
     let bytes = vec![1u8; LEN];
     let futures: Vec<_> = (0..10)
-        .map(|n| pool.submit(sum_or_segfault, (&bytes[..], n == 0)))
+        .map(|n| pool.submit(look_or_segfault, (&bytes[..], n == 0)))
         .collect();
     for (n, future) in futures.into_iter().enumerate() {
         match (n, future.wait()) {
@@ -141,7 +141,7 @@ fn large_arguments_survive_the_crash_of_the_first() {
                 let error = outcome.unwrap_err();
                 assert_eq!(lost(&error).signal_name(), Some("SIGSEGV"), "{error:?}");
             }
-            (_, outcome) => assert_eq!(outcome.unwrap(), LEN as u64),
+            (_, outcome) => assert_eq!(outcome.unwrap(), (LEN, Some(1))),
         }
     }
     pool.shutdown(ppool::Shutdown::Drain);
@@ -155,10 +155,10 @@ fn a_worker_killed_in_the_middle_of_an_argument_costs_no_call() {
     signal(pid, Signal::SIGSTOP);
     until(|| state(pid) == Some('T'));
     // A socket takes a fraction of this, so the call can't have begun anywhere.
-    let large = pool.submit(sum_or_segfault, (vec![1u8; 32 << 20], false));
+    let large = pool.submit(look_or_segfault, (vec![1u8; 32 << 20], false));
     let small = pool.submit(square, 5);
     signal(pid, Signal::SIGKILL);
-    assert_eq!(large.wait().unwrap(), 32 << 20);
+    assert_eq!(large.wait().unwrap(), (32 << 20, Some(1)));
     assert_eq!(small.wait().unwrap(), 25);
 }
 
@@ -212,12 +212,12 @@ fn workers_killed_at_random_lose_no_call_but_what_they_ran() {
         });
         let argument = vec![1u8; 1 << 20];
         let futures: Vec<_> = (0..150)
-            .map(|_| pool.submit(sum_or_segfault, (&argument[..], false)))
+            .map(|_| pool.submit(look_or_segfault, (&argument[..], false)))
             .collect();
         let mut failed = 0;
         for future in futures {
             match future.wait() {
-                Ok(sum) => assert_eq!(sum, 1 << 20),
+                Ok(seen) => assert_eq!(seen, (1 << 20, Some(1))),
                 Err(error) => {
                     assert_eq!(lost(&error).signal_name(), Some("SIGKILL"), "{error:?}");
                     failed += 1;

@@ -177,7 +177,8 @@ fn imap_waits_for_the_first_though_the_second_is_done() {
     let scratch = Scratch::new();
     let (first, second) = (scratch.flag("first"), scratch.flag("second"));
     let inputs = vec![(Some(second.clone()), first, 0), (None, second, 1)];
-    let results = pool_of(2)
+    let pool = pool_of(2);
+    let results = pool
         .task(after)
         .chunk_size(1)
         .imap(inputs)
@@ -213,13 +214,14 @@ fn the_first_failure_of_a_map_wins_and_the_rest_is_cancelled() {
     let tally = scratch.tally("ran");
     let pool = pool_of(1);
     let inputs = (0..5000).map(|n| (3, &tally, n));
-    let error = pool.task(panic_on).chunk_size(1).map(inputs).unwrap_err();
+    let task = pool.task(panic_on).chunk_size(1).window(16);
+    let error = task.map(inputs).unwrap_err();
     let TaskErrorKind::Panicked(panic) = error.kind() else {
         panic!("{error:?}")
     };
     assert_eq!(panic.message(), "3 is not wanted");
     drop(pool);
-    // Four ran up to the failure; what lay with the worker by then may have run too.
+    // Four ran up to the failure; what had been pulled ahead by then may have run too.
     assert!(
         (4..=4 + 16).contains(&tally.count()),
         "{} calls ran",

@@ -41,10 +41,10 @@ fn several(number: usize) -> Several {
 fn wait_for_all_waits_for_all() {
     let _watchdog = watchdog();
     let Several {
+        _scratch,
+        _pool,
         holds,
         futures,
-        _pool,
-        _scratch,
     } = several(3);
     holds[1].release.raise();
     while !futures[1].wait_timeout(SOON) {}
@@ -59,10 +59,10 @@ fn wait_for_all_waits_for_all() {
 fn wait_for_the_first_returns_with_the_first() {
     let _watchdog = watchdog();
     let Several {
+        _scratch,
+        _pool,
         holds,
         futures,
-        _pool,
-        _scratch,
     } = several(3);
     let waited = ppool::wait(&futures, WaitFor::FirstCompleted, Some(SOON));
     assert_eq!((waited.done, waited.pending), (vec![], vec![0, 1, 2]));
@@ -79,10 +79,10 @@ fn wait_for_the_first_returns_with_the_first() {
 fn wait_for_the_first_exception_does_not_mind_values() {
     let _watchdog = watchdog();
     let Several {
+        _scratch,
+        _pool,
         holds,
         futures,
-        _pool,
-        _scratch,
     } = several(3);
     holds[0].release.raise();
     while !futures[0].wait_timeout(SOON) {}
@@ -118,10 +118,10 @@ fn waiting_for_nothing_returns_at_once() {
 fn as_completed_gives_the_futures_as_they_finish() {
     let _watchdog = watchdog();
     let Several {
+        _scratch,
+        _pool,
         holds,
         futures,
-        _pool,
-        _scratch,
     } = several(3);
     let ids: Vec<_> = futures.iter().map(TaskFuture::id).collect();
     let mut completed = ppool::as_completed(futures);

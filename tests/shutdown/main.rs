@@ -208,6 +208,7 @@ fn every_way_to_end_a_pool_may_be_used_twice_and_mixed() {
 fn several_threads_may_end_a_pool_at_once() {
     let _watchdog = watchdog();
     let busy = busy_pool();
+    let waiting = busy.waiting(10);
     let Busy {
         pool,
         held,
@@ -226,6 +227,7 @@ fn several_threads_may_end_a_pool_at_once() {
         });
     });
     running.wait().unwrap();
+    assert!(waiting.iter().all(TaskFuture::is_done));
     assert_eq!(ran.count(), 10);
 }
 
