@@ -52,6 +52,7 @@ impl PoolParts {
             count,
             retries: options.retries.or(entry.retries).unwrap_or(self.retries),
             timeout: options.timeout.or(entry.timeout).or(self.task_timeout),
+            priority: options.priority,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 pub(super) struct Options<R> {
     pub(super) timeout: Option<Duration>,
     pub(super) retries: Option<u32>,
+    pub(super) priority: i32,
     pub(super) chunk_size: Option<usize>,
     pub(super) window: Option<usize>,
     pub(super) callbacks: CallCallbacks<R>,
@@ -24,6 +25,7 @@ impl<R> Default for Options<R> {
         Options {
             timeout: None,
             retries: None,
+            priority: 0,
             chunk_size: None,
             window: None,
             callbacks: CallCallbacks::default(),
@@ -70,6 +72,14 @@ impl<'a, T: Task> TaskCall<'a, T> {
     /// else the pool's, else 0.
     pub fn retries(mut self, retries: u32) -> Self {
         self.options.retries = Some(retries);
+        self
+    }
+
+    /// Calls of a higher priority start before those of a lower one, also before some that were
+    /// submitted earlier; within a priority, the first in is the first out. Calls that a worker
+    /// has already are not overtaken. Default: 0.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.options.priority = priority;
         self
     }
 

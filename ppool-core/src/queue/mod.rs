@@ -1,7 +1,7 @@
 //! The calls that a pool holds: plain data, no clock, no I/O.
 //!
 //! ```text
-//!  submit ──► WorkItems (table, by id) ──► Pending (ids, first in first out) ──► a worker
+//!  submit ──► WorkItems (table, by id) ──► Pending (ids, by priority) ──► a worker
 //! ```
 //!
 //! States of an item: waiting in [`Pending`], or in flight at a worker; gone once it is resolved.

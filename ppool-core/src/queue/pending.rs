@@ -1,6 +1,7 @@
-//! The ids of the calls that no worker has yet, first in first out.
+//! The ids of the calls that no worker has yet: the highest priority first, and first in first out
+//! within one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::ids::WorkId;
 
@@ -8,7 +9,12 @@ use crate::ids::WorkId;
 /// it.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    ids: VecDeque<WorkId>,
+    /// Those of priority 0: almost always all of them.
+    usual: VecDeque<WorkId>,
+    /// Those of other priorities; no queue in here is empty.
+    others: BTreeMap<i32, VecDeque<WorkId>>,
+    /// How many ids there are, those of cancelled calls included.
+    ids: usize,
     len: usize,
 }
 
@@ -24,14 +30,17 @@ impl Pending {
     }
 
     /// A new call.
-    pub(crate) fn push_back(&mut self, id: WorkId) {
-        self.ids.push_back(id);
+    pub(crate) fn push_back(&mut self, id: WorkId, priority: i32) {
+        self.level(priority).push_back(id);
+        self.ids += 1;
         self.len += 1;
     }
 
-    /// A call that was with a worker and comes back: it goes before those that came later.
-    pub(crate) fn push_front(&mut self, id: WorkId) {
-        self.ids.push_front(id);
+    /// A call that was with a worker and comes back: it goes before those of its priority that
+    /// came later.
+    pub(crate) fn push_front(&mut self, id: WorkId, priority: i32) {
+        self.level(priority).push_front(id);
+        self.ids += 1;
         self.len += 1;
     }
 
@@ -39,14 +48,20 @@ impl Pending {
     pub(crate) fn forget(&mut self, count: usize, is_waiting: impl Fn(WorkId) -> bool) {
         self.len -= count;
         // Forgotten ids may not pile up behind a call that waits long.
-        if self.ids.len() > 2 * self.len + 64 {
-            self.ids.retain(|&id| is_waiting(id));
+        if self.ids > 2 * self.len + 64 {
+            self.usual.retain(|&id| is_waiting(id));
+            self.others.retain(|_, ids| {
+                ids.retain(|&id| is_waiting(id));
+                !ids.is_empty()
+            });
+            self.ids = self.len;
         }
     }
 
-    /// The call that waits longest; ids that `is_waiting` denies were forgotten before.
+    /// The call whose turn it is; ids that `is_waiting` denies were forgotten before.
     pub(crate) fn pop(&mut self, is_waiting: impl Fn(WorkId) -> bool) -> Option<WorkId> {
-        while let Some(id) = self.ids.pop_front() {
+        while let Some(id) = self.pop_id() {
+            self.ids -= 1;
             if is_waiting(id) {
                 self.len -= 1;
                 return Some(id);
@@ -54,5 +69,78 @@ impl Pending {
         }
         debug_assert_eq!(self.len, 0, "every waiting call has its id in the queue");
         None
+    }
+
+    fn pop_id(&mut self) -> Option<WorkId> {
+        if let Some(mut highest) = self.others.last_entry()
+            && (*highest.key() > 0 || self.usual.is_empty())
+        {
+            let id = highest.get_mut().pop_front();
+            if highest.get().is_empty() {
+                highest.remove();
+            }
+            return id;
+        }
+        self.usual.pop_front()
+    }
+
+    fn level(&mut self, priority: i32) -> &mut VecDeque<WorkId> {
+        match priority {
+            0 => &mut self.usual,
+            _ => self.others.entry(priority).or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(calls: &[(u64, i32)]) -> Pending {
+        let mut pending = Pending::default();
+        for &(id, priority) in calls {
+            pending.push_back(WorkId(id), priority);
+        }
+        pending
+    }
+
+    fn drain(pending: &mut Pending, is_waiting: impl Fn(WorkId) -> bool) -> Vec<u64> {
+        let ids = std::iter::from_fn(|| pending.pop(&is_waiting).map(|id| id.0));
+        ids.collect()
+    }
+
+    #[test]
+    fn higher_priorities_go_first_and_each_is_first_in_first_out() {
+        let calls = [
+            (1, 0),
+            (2, -5),
+            (3, 7),
+            (4, 0),
+            (5, 7),
+            (6, -5),
+            (7, i32::MAX),
+        ];
+        let mut pending = pending(&calls);
+        assert_eq!(pending.len(), 7);
+        assert_eq!(drain(&mut pending, |_| true), [7, 3, 5, 1, 4, 2, 6]);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_comes_back_goes_before_those_of_its_priority() {
+        let mut pending = pending(&[(2, 0), (3, 1)]);
+        pending.push_front(WorkId(1), 0);
+        assert_eq!(drain(&mut pending, |_| true), [3, 1, 2]);
+    }
+
+    #[test]
+    fn forgotten_calls_are_not_given_and_do_not_pile_up() {
+        let calls: Vec<_> = (0..1000).map(|id| (id, (id % 3) as i32 - 1)).collect();
+        let mut pending = pending(&calls);
+        let last = |id: WorkId| id.0 >= 998;
+        pending.forget(998, last);
+        assert_eq!((pending.len(), pending.ids), (2, 2));
+        assert_eq!(drain(&mut pending, last), [998, 999]);
+        assert!(pending.others.is_empty());
     }
 }

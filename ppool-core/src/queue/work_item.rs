@@ -25,6 +25,8 @@ pub(crate) struct WorkItem<C> {
     pub(crate) retries: u32,
     /// How long each of the calls may run.
     pub(crate) timeout: Option<Duration>,
+    /// Those of a higher one go first.
+    pub(crate) priority: i32,
     /// Where the item is.
     pub(crate) place: Place,
     /// Why its worker is being stopped, once it is.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::{BrokenPool, ExitHow, WorkerExit},
     ids::{Slot, WorkId, WorkerId},
+    queue::Place,
 };
 
 const SCHEDULES: u64 = 100_000;
@@ -29,6 +30,9 @@ struct Submission {
     /// How often each was begun by a worker.
     begun: Vec<u32>,
     retries: u32,
+    priority: i32,
+    /// Whether it was ever given to a worker.
+    was_sent: bool,
     id: WorkId,
 }
 
@@ -72,6 +76,8 @@ struct World {
     submissions: Vec<Submission>,
     processes: BTreeMap<WorkerId, Process>,
     generations: HashMap<Slot, u32>,
+    /// What the last event had sent, in order.
+    sent: Vec<usize>,
     stopped: u32,
     /// Whether starts may fail in this schedule.
     rough: bool,
@@ -95,6 +101,7 @@ impl World {
             submissions: Vec::new(),
             processes: BTreeMap::new(),
             generations: HashMap::new(),
+            sent: Vec::new(),
             stopped: 0,
             rough: random.u8(0..4) == 0,
             random,
@@ -108,6 +115,7 @@ impl World {
         for effect in effects {
             self.carry_out(effect);
         }
+        self.check_order();
         self.check();
         answer
     }
@@ -155,6 +163,7 @@ impl World {
                     .expect("it is sent to the living");
                 assert_eq!(process.phase, Phase::Ready, "it is sent to the ready");
                 assert!(!process.leaving, "nothing is sent after the sentinel");
+                self.sent.push(held.submission);
                 process.calls.push_back(held);
                 assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
             }
@@ -198,6 +207,44 @@ impl World {
             *resolved, 1,
             "API-1: call {submission}/{index} was resolved twice"
         );
+    }
+
+    /// What was sent comes before what still waits: by priority, and within one by age, as far as
+    /// it was not with a worker before.
+    fn check_order(&mut self) {
+        let mut order: Vec<usize> = std::mem::take(&mut self.sent);
+        if order.is_empty() {
+            return;
+        }
+        let waiting = |submission: &Submission| {
+            let item = self.reactor.item(submission.id);
+            item.is_some_and(|item| item.place == Place::Waiting)
+        };
+        let all = self.submissions.iter().enumerate();
+        let waiting: Vec<usize> = all
+            .filter(|(_, one)| waiting(one))
+            .map(|(at, _)| at)
+            .collect();
+        order.push(usize::MAX);
+        for pair in order.windows(2) {
+            let first = &self.submissions[pair[0]];
+            let next = self.submissions.get(pair[1]).map(|_| pair[1]);
+            for &other in next.iter().chain(&waiting) {
+                let later = &self.submissions[other];
+                assert!(
+                    first.priority >= later.priority,
+                    "a lower priority was first"
+                );
+                let fresh = !first.was_sent && !later.was_sent;
+                assert!(
+                    first.priority > later.priority || !fresh || pair[0] < other,
+                    "of one priority, the last in was first"
+                );
+            }
+        }
+        for &submission in &order[..order.len() - 1] {
+            self.submissions[submission].was_sent = true;
+        }
     }
 
     fn check(&self) {
@@ -245,12 +292,19 @@ impl World {
             count,
             retries: self.random.u32(0..3) / 2,
             timeout: (self.random.u8(0..4) == 0).then(|| Duration::from_millis(20)),
+            priority: if self.random.bool() {
+                0
+            } else {
+                self.random.i32(-2..3)
+            },
         };
         let cargo = self.submissions.len();
         self.submissions.push(Submission {
             resolved: vec![0; count as usize],
             begun: vec![0; count as usize],
             retries: terms.retries,
+            priority: terms.priority,
+            was_sent: false,
             id: WorkId::default(),
         });
         let admitted = self.reactor.admits().is_ok();

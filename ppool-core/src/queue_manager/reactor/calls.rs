@@ -31,10 +31,11 @@ impl<C: Clone> Reactor<C> {
             attempt: 0,
             retries: terms.retries,
             timeout: terms.timeout,
+            priority: terms.priority,
             place: Place::Waiting,
             stop: None,
         });
-        self.pending.push_back(id);
+        self.pending.push_back(id, terms.priority);
         self.started = true;
         self.resting = false;
         self.advance(now, effects);

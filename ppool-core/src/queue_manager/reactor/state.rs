@@ -44,6 +44,8 @@ pub(crate) struct Terms {
     pub(crate) retries: u32,
     /// How long each call may run.
     pub(crate) timeout: Option<Duration>,
+    /// Those of a higher one go first; 0 is the usual one.
+    pub(crate) priority: i32,
 }
 
 /// What `cancel` found.

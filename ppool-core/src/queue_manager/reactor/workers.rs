@@ -270,7 +270,7 @@ impl<C: Clone> Reactor<C> {
         } else if let Some(item) = self.items.get_mut(id) {
             item.place = Place::Waiting;
             effects.push(Effect::Requeued(item.cargo.clone()));
-            self.pending.push_front(id);
+            self.pending.push_front(id, item.priority);
         }
     }
 }
