@@ -35,7 +35,7 @@ use ppool_core::{
     link::socket::WorkerSocket,
     supervise::handover::{self, Handover},
     sys::{inherit, signal},
-    wire::{PARENT_LOST_EXIT, START_FAILED_EXIT},
+    wire::{PARENT_LOST_EXIT, SHORTAGE_EXIT, START_FAILED_EXIT},
 };
 
 use crate::boot::{self, Ending};
@@ -156,6 +156,7 @@ fn run(socket: OwnedFd) -> ! {
         // What was registered to run at the exit runs. Should it hang, the parent ends the process.
         Ending::Finished => process::exit(0),
         Ending::StartFailed => process::exit(START_FAILED_EXIT),
+        Ending::Shortage => exit_now(SHORTAGE_EXIT),
         Ending::ParentLost => exit_now(PARENT_LOST_EXIT),
     }
 }
