@@ -234,7 +234,7 @@ impl Pool {
     /// Waits until the pool has ended: every call resolved, every callback run, every worker gone.
     /// Closes the pool first when it is still open, since it would wait for ever otherwise.
     ///
-    /// Inside one of the pool's own callbacks it can't wait, and returns at once.
+    /// Inside one of the pool's own callbacks it doesn't wait for the callbacks.
     pub fn join(&self) {
         drain(&self.parts.manager);
     }
@@ -403,7 +403,7 @@ impl Default for Pool {
 
 impl Drop for PoolParts {
     /// Drains the pool: waits until all calls that were submitted are finished and the workers are
-    /// gone. Inside one of the pool's own callbacks it doesn't wait; the pool then ends by itself.
+    /// gone and the callbacks have run (for those not inside one of the pool's own callbacks).
     fn drop(&mut self) {
         drain(&self.manager);
     }
