@@ -24,6 +24,8 @@
 use std::{
     ffi::{CStr, c_char, c_int},
     hint::black_box,
+    io,
+    os::fd::OwnedFd,
     process,
     sync::Arc,
 };
@@ -70,8 +72,7 @@ pub fn hook() {
 /// It does not return in a worker.
 pub fn init() {
     if let Some(handover) = handed_over() {
-        take(handover);
-        run();
+        run(take(handover));
     }
 }
 
@@ -79,9 +80,9 @@ pub fn init() {
 /// do.
 extern "C" fn take_over(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
     if let Some(handover) = handed_over() {
-        take(handover);
+        let socket = take(handover);
         run_later_initialisers(argc, argv, envp);
-        run();
+        run(socket);
     }
 }
 
@@ -101,7 +102,7 @@ fn handed_over() -> Option<Handover> {
 
 /// Takes what was handed over, and makes the process a safe place to work in. After that nothing
 /// tells the programs that it starts that this is a worker.
-fn take(handover: Handover) {
+fn take(handover: Handover) -> OwnedFd {
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe { std::env::remove_var(handover::VARIABLE) };
     // First of all: from here on the kernel sees to SUP-4.
@@ -111,21 +112,24 @@ fn take(handover: Handover) {
         Err(_) => exit_now(START_FAILED_EXIT),
     }
     let understood = handover.protocol == handover::PROTOCOL && handover.fd == handover::FD;
-    if !understood || prepare().is_err() {
-        exit_now(START_FAILED_EXIT);
+    match prepare() {
+        Ok(socket) if understood => socket,
+        _ => exit_now(START_FAILED_EXIT),
     }
 }
 
-/// Descriptors and signals, which Rust's own start-up sets up for a `main`, and a worker's own needs.
-fn prepare() -> std::io::Result<()> {
+/// Descriptors and signals: what Rust's own start-up does for a `main`, and what a worker needs.
+fn prepare() -> io::Result<OwnedFd> {
     inherit::open_standard_streams()?;
+    let socket = inherit::take(handover::FD)?;
     // SAFETY: what is open from here up came through exec and has no owner: no code of the program
     // has run yet but initialisers that come before ours.
     unsafe { inherit::close_from(handover::FD + 1) }?;
     signal::unblock_all()?;
     // The parent decides what an interrupt from the terminal means; both get it.
     signal::ignore(signal::SIGINT)?;
-    signal::ignore(signal::SIGPIPE)
+    signal::ignore(signal::SIGPIPE)?;
+    Ok(socket)
 }
 
 /// Does what the C library would have done after our initialiser.
@@ -147,10 +151,7 @@ fn run_later_initialisers(argc: c_int, argv: *const *const c_char, envp: *const 
 }
 
 /// Works until there is no more to do, and ends the process.
-fn run() -> ! {
-    let Ok(socket) = inherit::take(handover::FD) else {
-        exit_now(START_FAILED_EXIT);
-    };
+fn run(socket: OwnedFd) -> ! {
     match boot::serve(Arc::new(WorkerSocket::new(socket))) {
         // What was registered to run at the exit runs. Should it hang, the parent ends the process.
         Ending::Finished => process::exit(0),
@@ -163,4 +164,14 @@ fn run() -> ! {
 fn exit_now(code: i32) -> ! {
     // SAFETY: it touches nothing of the process and doesn't return.
     unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_is_the_one_that_the_launcher_sets() {
+        assert_eq!(VARIABLE.to_str(), Ok(handover::VARIABLE));
+    }
 }

@@ -229,21 +229,19 @@ pub(crate) fn char_boundary(text: &str, at: usize) -> usize {
 /// The part of a backtrace between the machinery of panics at its top and ppool's at its bottom.
 /// What has neither, for want of symbols, stays whole.
 fn of_the_task(backtrace: &str) -> String {
-    const PANIC: [&str; 4] = [
+    const PANIC: [&str; 5] = [
         "rust_begin_unwind",
-        "__rustc::rust_begin_unwind",
+        "__rust_end_short_backtrace",
         "core::panicking::",
         "std::panicking::",
+        "std::panic::panic_any",
     ];
     const OURS: [&str; 2] = [
-        "ppool_core::task::entry::TaskEntry::invoke",
-        "ppool_worker::",
+        "ppool_core::task::entry::TaskEntry",
+        "ppool_worker::invoke::",
     ];
 
-    let is_one_of = |line: &str, names: &[&str]| {
-        let name = line.split_once(": ").map_or("", |(_, name)| name);
-        names.iter().any(|begin| name.starts_with(begin))
-    };
+    let is_one_of = |line: &str, names: &[&str]| names.iter().any(|name| line.contains(name));
     let lines: Vec<&str> = backtrace.lines().collect();
     let bottom = |top: usize| {
         let rest = lines[top..].iter();

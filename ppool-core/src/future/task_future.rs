@@ -174,7 +174,7 @@ impl<R> TaskFuture<R> {
     /// The number of the call, unique in its pool.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.reader.id().0
+        self.reader.id().sequence()
     }
 
     /// The name of the task.

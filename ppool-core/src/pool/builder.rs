@@ -202,7 +202,7 @@ impl PoolBuilder {
         }
         if self.queue_capacity == 0 {
             return Err(BuildError::setting(
-                "a pool's queue needs room for at least 1 call",
+                "a queue_capacity of 0 leaves no room for a call: it must be at least 1",
             ));
         }
         if self.queue_capacity > WorkId::MAX_ITEMS / 2 {

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// A worker that dies takes only the call with it that it was running; another one replaces it.
 /// Dropping the pool drains it: all calls that were submitted are finished first, then the workers
-/// leave. At the end of the process every pool that still lives is drained too.
+/// leave. (An `imap` that is still being read keeps it open until it is dropped too.) At the end of the process every pool that still lives is drained too.
 ///
 /// ```no_run
 /// # use ppool_core as ppool;
@@ -35,7 +35,8 @@ pub struct Pool {
     pub(super) parts: Arc<PoolParts>,
 }
 
-/// What a pool and its iterators share.
+/// What a pool and its iterators share; the pool is drained when the last of them goes, so that
+/// `Pool::new().imap(..)` works without a name for the pool.
 #[derive(Debug)]
 pub(super) struct PoolParts {
     pub(super) manager: Arc<QueueManager>,
@@ -234,7 +235,7 @@ impl Pool {
     /// Waits until the pool has ended: every call resolved, every callback run, every worker gone.
     /// Closes the pool first when it is still open, since it would wait for ever otherwise.
     ///
-    /// Inside one of the pool's own callbacks it can't wait, and returns at once.
+    /// Inside one of the pool's own callbacks it doesn't wait for the callbacks.
     pub fn join(&self) {
         exit::drain(&self.parts.manager);
     }
@@ -401,11 +402,11 @@ impl Default for Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for PoolParts {
     /// Drains the pool: waits until all calls that were submitted are finished and the workers are
-    /// gone. Inside one of the pool's own callbacks it doesn't wait; the pool then ends by itself.
+    /// gone and the callbacks have run (for those not inside one of the pool's own callbacks).
     fn drop(&mut self) {
-        exit::drain(&self.parts.manager);
+        exit::drain(&self.manager);
     }
 }
 

@@ -249,11 +249,11 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
 
 impl<T: Task, I: Iterator> Drop for Imap<T, I> {
     fn drop(&mut self) {
-        for (id, chunk) in self.in_flight.drain(..) {
-            if !chunk.is_done() {
-                self.pool.manager.cancel(id);
-            }
-        }
+        let open = self
+            .in_flight
+            .drain(..)
+            .filter(|(_, chunk)| !chunk.is_done());
+        self.pool.manager.cancel_all(open.map(|(id, _)| id));
     }
 }
 

@@ -163,9 +163,10 @@ impl World {
             }
             Effect::Signal(worker, signal) => {
                 if let Some(process) = self.processes.get_mut(&worker)
-                    && process.phase != Phase::Wanted {
-                        process.doomed |= signal == StopSignal::Kill || !process.stubborn;
-                    }
+                    && process.phase != Phase::Wanted
+                {
+                    process.doomed |= signal == StopSignal::Kill || !process.stubborn;
+                }
             }
             Effect::Requeued(_) => {}
             Effect::Fail {
