@@ -32,10 +32,11 @@ use std::{
 
 use nix::libc;
 use ppool_core::{
+    error::SHORTAGE_EXIT,
     link::socket::WorkerSocket,
     supervise::handover::{self, Handover},
     sys::{inherit, signal},
-    wire::{PARENT_LOST_EXIT, SHORTAGE_EXIT, START_FAILED_EXIT},
+    wire::{PARENT_LOST_EXIT, START_FAILED_EXIT},
 };
 
 use crate::boot::{self, Ending};

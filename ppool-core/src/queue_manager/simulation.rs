@@ -15,7 +15,7 @@ use super::{
     reactor::{Accepted, Cancel, Limits, Reactor, Terms},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, WorkerExit},
+    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{Slot, WorkId, WorkerId},
 };
 
@@ -346,7 +346,7 @@ impl World {
                 self.die(worker, ExitHow::Code(87));
             }
             Phase::Starting if rough && dice == 1 => {
-                self.die(worker, ExitHow::Code(crate::wire::SHORTAGE_EXIT));
+                self.die(worker, ExitHow::Code(SHORTAGE_EXIT));
             }
             Phase::Starting => {
                 process.phase = Phase::Ready;

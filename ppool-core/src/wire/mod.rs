@@ -55,9 +55,6 @@ pub const NO_PARAMETER: u32 = u32::MAX;
 /// The exit code of a worker that could not start (SUP-2: no other is started in its place).
 pub const START_FAILED_EXIT: i32 = 87;
 
-/// The exit code of a worker that could not start for want of processes or memory.
-pub const SHORTAGE_EXIT: i32 = 88;
-
 /// The exit code of a worker whose parent went away, or closed the link without a sentinel.
 pub const PARENT_LOST_EXIT: i32 = 86;
 

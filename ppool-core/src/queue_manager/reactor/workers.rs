@@ -7,11 +7,10 @@ use super::{
     decide::{failure_of, pause},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, WorkerExit},
+    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{WorkId, WorkerId},
     queue::Place,
     queue_manager::effect::{Effect, Failure, StopSignal},
-    wire::SHORTAGE_EXIT,
 };
 
 impl<C: Clone> Reactor<C> {
