@@ -62,6 +62,10 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// Whether something waits until it can be written.
     fn wants_write(&self) -> bool;
 
+    /// Whether the worker has not read all that was sent; certain once the link is closed. The last
+    /// call that was sent then has not started.
+    fn is_unread(&self) -> bool;
+
     /// Writes what waits and receives what is there, each up to a bound, so that one busy worker
     /// can't keep the others waiting: what is left makes the descriptor ready again.
     ///
@@ -108,5 +112,9 @@ pub trait WorkerLink: Send + Sync + fmt::Debug {
     -> io::Result<()>;
 
     /// Has `recv` return `None` from now on, also to a thread that waits in it.
-    fn stop_receiving(&self);
+    ///
+    /// # Errors
+    /// When the transport was taken away: a task may have closed all descriptors. A thread that
+    /// waits in `recv` then waits for ever.
+    fn stop_receiving(&self) -> io::Result<()>;
 }

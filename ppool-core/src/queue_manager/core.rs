@@ -166,7 +166,10 @@ impl QueueManager {
                             core.hooks.extend(cargo.sink.resolve(index, outcome));
                         }
                     }
-                    Effect::Stopped => core.stopped = true,
+                    Effect::Stopped => {
+                        core.stopped = true;
+                        self.ended.notify_all();
+                    }
                 }
             }
         }

@@ -59,17 +59,14 @@ impl QueueManager {
         }
         match state {
             Ok(LinkState::Open) => core.watch(id),
-            Ok(LinkState::Closed) => self.link_closed(core, id, false),
-            Err(_) => self.link_closed(core, id, true),
+            // A link that fails is of no more use than a closed one.
+            Ok(LinkState::Closed) | Err(_) => self.link_closed(core, id),
         }
     }
 
     /// The other end of a link is closed: the process has ended, or is of no more use.
-    fn link_closed(&self, core: &mut Core, id: WorkerId, unread: bool) {
+    fn link_closed(&self, core: &mut Core, id: WorkerId) {
         core.unwatch(id);
-        if let Some(worker) = core.worker(id) {
-            worker.unread |= unread;
-        }
         let now = self.now();
         let Core {
             reactor, effects, ..
@@ -91,15 +88,8 @@ impl QueueManager {
             for message in messages {
                 self.message(core, id, message);
             }
-            match state {
-                Ok(LinkState::Open) if !nothing => {}
-                Ok(_) => break,
-                Err(_) => {
-                    if let Some(worker) = core.worker(id) {
-                        worker.unread = true;
-                    }
-                    break;
-                }
+            if nothing || !matches!(state, Ok(LinkState::Open)) {
+                break;
             }
         }
         let Some(worker) = core.worker(id) else {
@@ -121,7 +111,7 @@ impl QueueManager {
             peak_memory: status.peak_memory,
             stderr_tail: None,
         };
-        let started = !worker.unread && !worker.link.wants_write();
+        let started = !worker.link.is_unread();
         core.unwatch(id);
         core.workers[id.slot.0 as usize] = None;
         let now = self.now();

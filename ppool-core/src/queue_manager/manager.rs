@@ -226,14 +226,16 @@ impl QueueManager {
     /// Waits until a closed pool has ended: every call resolved, every worker gone, every callback
     /// run. Returns false at `deadline`.
     ///
-    /// On a thread that the end waits for (a callback's, the queue manager's), it returns at once:
+    /// On the thread of the callbacks it doesn't wait for those, since it is in one of them; on the
+    /// queue-manager thread, where the waker of a future may drop a pool, it can't wait for anything:
     /// the pool then ends by itself.
     pub(crate) fn join(&self, deadline: Option<Instant>) -> bool {
         let mut core = self.lock();
-        if self.is_own_thread(&core) || self.is_forked() {
+        if self.is_manager_thread(&core) || self.is_forked() {
             return core.has_ended;
         }
-        while !core.has_ended {
+        let in_callback = self.callbacks.is_current_thread();
+        while !(core.has_ended || in_callback && core.stopped) {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             core = match left {
                 None => self
@@ -249,6 +251,9 @@ impl QueueManager {
                 }
             };
         }
+        if in_callback {
+            return true;
+        }
         let thread = core.engine.take().and_then(|engine| engine.thread);
         drop(core);
         if let Some(thread) = thread {
@@ -258,10 +263,9 @@ impl QueueManager {
         true
     }
 
-    fn is_own_thread(&self, core: &Core) -> bool {
+    fn is_manager_thread(&self, core: &Core) -> bool {
         let here = thread::current().id();
-        self.callbacks.is_current_thread()
-            || core.engine.as_ref().is_some_and(|engine| engine.id == here)
+        core.engine.as_ref().is_some_and(|engine| engine.id == here)
     }
 
     /// Whether this is a forked copy of the process that the pool belongs to: nothing of the pool

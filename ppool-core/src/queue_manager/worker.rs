@@ -20,8 +20,6 @@ pub(super) struct Worker {
     pub(super) link: Box<dyn Link>,
     /// Whether the link is still being watched, and whether for writing too.
     pub(super) watched: Option<bool>,
-    /// Whether the other side went away without reading all that was sent.
-    pub(super) unread: bool,
 }
 /// A process that was started, with its link.
 #[derive(Debug)]
@@ -111,9 +109,9 @@ impl Core {
         let Some(worker) = self.worker(id) else {
             return;
         };
-        match action(worker.link.as_mut()) {
-            Ok(()) => self.watch(id),
-            Err(_) => worker.unread = true,
+        // A link that fails is closed, which is seen when it is driven.
+        if action(worker.link.as_mut()).is_ok() {
+            self.watch(id);
         }
     }
 
@@ -147,7 +145,6 @@ impl Core {
             exit_watch,
             link,
             watched: Some(false),
-            unread: false,
         });
         Ok(())
     }
