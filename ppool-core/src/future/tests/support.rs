@@ -46,7 +46,7 @@ impl TestPool {
     pub(super) fn call<R>(self: &Arc<Self>, lane: Lane<R>) -> (Arc<CallState>, TaskFuture<R>) {
         let state = Arc::new(CallState::new());
         let control: Arc<dyn CallControl> = self.clone();
-        let future = TaskFuture::new(Arc::clone(&state), control, WorkId(7), &DOUBLE, lane);
+        let future = TaskFuture::new(Arc::clone(&state), control, WorkId::new(7, 0), &DOUBLE, lane);
         (state, future)
     }
 
@@ -119,7 +119,7 @@ pub(super) fn encoded<R>(lane: &Lane<R>, value: &R) -> Outcome {
 }
 
 pub(super) fn error(kind: TaskErrorKind, started: bool) -> TaskError {
-    TaskError::new(DOUBLE.name(), WorkId(7), started, kind)
+    TaskError::new(DOUBLE.name(), WorkId::new(7, 0), started, kind)
 }
 
 pub(super) fn cancelled(started: bool) -> TaskError {
