@@ -15,10 +15,12 @@ pub struct TaskError {
     inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     kind: TaskErrorKind,
     task: &'static str,
     id: WorkId,
+    label: Option<u64>,
     was_started: bool,
 }
 
@@ -53,8 +55,18 @@ impl TaskError {
                 kind,
                 task,
                 id,
+                label: None,
                 was_started: started,
             }),
+        }
+    }
+
+    /// The same error of a call that its caller gave a label.
+    pub(crate) fn labelled(self, label: u64) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.inner);
+        inner.label = Some(label);
+        TaskError {
+            inner: Arc::new(inner),
         }
     }
 
@@ -70,10 +82,11 @@ impl TaskError {
         self.inner.task
     }
 
-    /// The id of the call, as `TaskFuture::id` gave it.
+    /// The id of the call, as `TaskFuture::id` gave it: the label that was set for it, else its
+    /// number in the pool.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.inner.id.sequence()
+        self.inner.label.unwrap_or(self.inner.id.sequence())
     }
 
     /// Whether the call had begun to run in a worker: when not, running it again can't repeat any
@@ -145,7 +158,7 @@ impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskError")
             .field("task", &self.inner.task)
-            .field("id", &self.inner.id.sequence())
+            .field("id", &self.id())
             .field("kind", &self.inner.kind)
             .field("was_started", &self.inner.was_started)
             .finish()

@@ -107,6 +107,8 @@ impl From<Outcome> for Stored {
 /// Makes values of the results of one call: knows the type, and whom to name in an error.
 pub(crate) struct ResultReader<R> {
     id: WorkId,
+    /// What its caller calls it; every error that is read carries it.
+    label: Option<u64>,
     entry: &'static TaskEntry,
     lane: Lane<R>,
 }
@@ -121,15 +123,38 @@ impl<R> Copy for ResultReader<R> {}
 
 impl<R> ResultReader<R> {
     pub(crate) fn new(id: WorkId, entry: &'static TaskEntry, lane: Lane<R>) -> Self {
-        ResultReader { id, entry, lane }
+        ResultReader {
+            id,
+            label: None,
+            entry,
+            lane,
+        }
+    }
+
+    /// The same for a call with a label.
+    pub(crate) fn labelled(self, label: Option<u64>) -> Self {
+        ResultReader { label, ..self }
     }
 
     pub(crate) fn id(&self) -> WorkId {
         self.id
     }
 
+    /// The id that users see.
+    pub(crate) fn public_id(&self) -> u64 {
+        self.label.unwrap_or(self.id.sequence())
+    }
+
     pub(crate) fn task(&self) -> &'static str {
         self.entry.name()
+    }
+
+    /// An error of the call, as users see it.
+    pub(crate) fn error(&self, error: TaskError) -> TaskError {
+        match self.label {
+            Some(label) => error.labelled(label),
+            None => error,
+        }
     }
 
     /// Decodes a result. A `Deserialize` that fails or panics is a `Decode` error.
@@ -152,7 +177,7 @@ impl<R> ResultReader<R> {
         match stored {
             Stored::Value(bytes) => self.decode(&bytes),
             Stored::Shared(bytes) => self.decode(&bytes),
-            Stored::Error(error) => Err(error),
+            Stored::Error(error) => Err(self.error(error)),
             Stored::Taken => Err(self.already_taken()),
         }
     }
@@ -161,7 +186,7 @@ impl<R> ResultReader<R> {
     pub(crate) fn read_shared(&self, outcome: Option<SharedOutcome>) -> Result<R, TaskError> {
         match outcome {
             Some(SharedOutcome::Value(bytes)) => self.decode(&bytes),
-            Some(SharedOutcome::Error(error)) => Err(error),
+            Some(SharedOutcome::Error(error)) => Err(self.error(error)),
             None => Err(self.already_taken()),
         }
     }
@@ -174,7 +199,12 @@ impl<R> ResultReader<R> {
     #[cold]
     fn decode_error(&self, message: &str) -> TaskError {
         let error = DecodeError::new(self.task(), None, message);
-        TaskError::new(self.task(), self.id, true, TaskErrorKind::Decode(error))
+        self.error(TaskError::new(
+            self.task(),
+            self.id,
+            true,
+            TaskErrorKind::Decode(error),
+        ))
     }
 }
 

@@ -83,6 +83,12 @@ impl<R> TaskFuture<R> {
         }
     }
 
+    /// The same future of a call with a label.
+    pub(crate) fn labelled(mut self, label: Option<u64>) -> Self {
+        self.reader = self.reader.labelled(label);
+        self
+    }
+
     /// Blocks until the call is done, and gives its result.
     ///
     /// # Errors
@@ -171,10 +177,10 @@ impl<R> TaskFuture<R> {
         self.state() == TaskState::Cancelled
     }
 
-    /// The number of the call, unique in its pool.
+    /// The label that was set for the call with `id`; without one, its number, unique in its pool.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.reader.id().sequence()
+        self.reader.public_id()
     }
 
     /// The name of the task.

@@ -143,7 +143,7 @@ impl<R: 'static> CallCallbacks<R> {
                     }
                     if let Some(callback) = &on_done {
                         let done = Done {
-                            id: reader.id().sequence(),
+                            id: reader.public_id(),
                             task: reader.task(),
                             value: &value,
                         };

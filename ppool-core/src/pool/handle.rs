@@ -334,7 +334,8 @@ impl Pool {
                     WorkId::default(),
                     T::entry(),
                     T::output_lane(),
-                );
+                )
+                .labelled(options.label);
                 self.attach_callbacks(&future, options);
                 future
             }
@@ -383,7 +384,8 @@ impl Pool {
             .submit(cargo, terms, wait)
             .map_err(|refused| refused.why)?;
         let manager = Arc::clone(&self.parts.manager) as _;
-        let future = TaskFuture::new(state, manager, id, T::entry(), T::output_lane());
+        let future = TaskFuture::new(state, manager, id, T::entry(), T::output_lane())
+            .labelled(options.label);
         self.attach_callbacks(&future, options);
         Ok(future)
     }

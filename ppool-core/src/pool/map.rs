@@ -84,6 +84,8 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         Imap {
             pool: Arc::clone(&pool.parts),
             task: std::marker::PhantomData,
+            reader: ResultReader::new(WorkId::default(), T::entry(), T::output_lane())
+                .labelled(options.label),
             options,
             inputs: Some(inputs),
             gather: Gather::new(order),
@@ -92,7 +94,6 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             window,
             chunk_size,
             in_flight: VecDeque::new(),
-            reader: ResultReader::new(WorkId::default(), T::entry(), T::output_lane()),
         }
     }
 
@@ -112,7 +113,8 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             if self.taken == self.pulled {
                 return Ok(results);
             }
-            let bytes = self.gather.take_or_fail()?;
+            let taken = self.gather.take_or_fail();
+            let bytes = taken.map_err(|error| self.reader.error(error))?;
             self.taken += 1;
             results.push(self.reader.decode(&bytes)?);
         }
@@ -242,7 +244,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
         self.taken += 1;
         Some(match outcome {
             Outcome::Value(bytes) => self.reader.decode(&bytes),
-            Outcome::Error(error) => Err(error),
+            Outcome::Error(error) => Err(self.reader.error(error)),
         })
     }
 }

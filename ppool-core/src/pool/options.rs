@@ -15,6 +15,7 @@ pub(super) struct Options<R> {
     pub(super) timeout: Option<Duration>,
     pub(super) retries: Option<u32>,
     pub(super) priority: i32,
+    pub(super) label: Option<u64>,
     pub(super) chunk_size: Option<usize>,
     pub(super) window: Option<usize>,
     pub(super) callbacks: CallCallbacks<R>,
@@ -26,6 +27,7 @@ impl<R> Default for Options<R> {
             timeout: None,
             retries: None,
             priority: 0,
+            label: None,
             chunk_size: None,
             window: None,
             callbacks: CallCallbacks::default(),
@@ -80,6 +82,14 @@ impl<'a, T: Task> TaskCall<'a, T> {
     /// has already are not overtaken. Default: 0.
     pub fn priority(mut self, priority: i32) -> Self {
         self.options.priority = priority;
+        self
+    }
+
+    /// A label of yours for the call, or for each call of a map: what [`TaskFuture::id`],
+    /// [`TaskError::id`] and [`Done::id`](super::Done::id) then give. It need not be unique.
+    /// Default: the call's number in its pool.
+    pub fn id(mut self, label: u64) -> Self {
+        self.options.label = Some(label);
         self
     }
 
