@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt,
+    ops::RangeInclusive,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -26,15 +27,57 @@ use crate::{
 };
 
 /// The most workers that a pool may have.
-const MOST_WORKERS: usize = 1 << 16;
+const MOST_WORKERS: u32 = 1 << 16;
 
-/// How many workers a pool has: a number.
+/// How many workers a pool has: a number, or the least and the most of an elastic pool.
+///
+/// ```
+/// use ppool_core::Workers;
+///
+/// assert_eq!(Workers::from(4), Workers::from(4..=4));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Workers(usize);
+pub struct Workers {
+    min: usize,
+    max: usize,
+}
+
+impl Workers {
+    /// The two numbers, when they make sense.
+    pub(super) fn limits(self) -> Result<(u32, u32), BuildError> {
+        let Workers { min, max } = self;
+        if min > max {
+            return Err(BuildError::setting(format!(
+                "from {min} to {max} workers is no range: the least number comes first"
+            )));
+        }
+        if min == 0 {
+            return Err(BuildError::setting("a pool needs at least 1 worker"));
+        }
+        match (u32::try_from(min), u32::try_from(max)) {
+            (Ok(min), Ok(max)) if max <= MOST_WORKERS => Ok((min, max)),
+            _ => Err(BuildError::setting(format!(
+                "{max} workers are too many: a pool may have {MOST_WORKERS}"
+            ))),
+        }
+    }
+}
 
 impl From<usize> for Workers {
     fn from(count: usize) -> Self {
-        Workers(count)
+        Workers {
+            min: count,
+            max: count,
+        }
+    }
+}
+
+impl From<RangeInclusive<usize>> for Workers {
+    fn from(range: RangeInclusive<usize>) -> Self {
+        Workers {
+            min: *range.start(),
+            max: *range.end(),
+        }
     }
 }
 
@@ -42,7 +85,10 @@ impl From<usize> for Workers {
 /// gives.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct PoolBuilder {
-    workers: usize,
+    workers: Workers,
+    strict_limits: bool,
+    keep_running: bool,
+    idle_timeout: Duration,
     queue_capacity: usize,
     name: String,
     initializer: Option<Result<BootCall, EncodeError>>,
@@ -70,7 +116,12 @@ impl fmt::Debug for PoolBuilder {
 impl PoolBuilder {
     pub(super) fn new() -> Self {
         PoolBuilder {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .into(),
+            strict_limits: true,
+            keep_running: false,
+            idle_timeout: Duration::from_secs(60),
             queue_capacity: 1 << 20,
             name: "ppool".into(),
             initializer: None,
@@ -86,10 +137,40 @@ impl PoolBuilder {
         }
     }
 
-    /// How many worker processes there are, at least 1. Default: one for each available CPU, as
-    /// `std::thread::available_parallelism` counts them (it respects affinity and cgroups).
+    /// How many worker processes there are: a number, at least 1, or a range `min..=max`.
+    /// Default: one for each available CPU, as `std::thread::available_parallelism` counts them (it
+    /// respects affinity and cgroups).
+    ///
+    /// A range makes the pool elastic. It has `min` workers from its first call on, starts another
+    /// one whenever a call comes in and no worker is free for it, up to `max`, and lets those above
+    /// `min` go that were idle for [`idle_timeout`](PoolBuilder::idle_timeout). A range that is
+    /// empty or begins with 0 is an error of [`build`](PoolBuilder::build).
     pub fn workers(mut self, workers: impl Into<Workers>) -> Self {
-        self.workers = workers.into().0;
+        self.workers = workers.into();
+        self
+    }
+
+    /// Whether there are never more than the most workers. Default: true.
+    ///
+    /// With `false`, the pool starts up to half as many again (rounded up) while its queue is full,
+    /// as [`queue_capacity`](PoolBuilder::queue_capacity) says. They leave as soon as one of them
+    /// is idle and no call waits.
+    pub fn strict_limits(mut self, strict: bool) -> Self {
+        self.strict_limits = strict;
+        self
+    }
+
+    /// Whether the workers of an elastic pool stay once they were started, instead of leaving when
+    /// they were idle for [`idle_timeout`](PoolBuilder::idle_timeout). Default: false.
+    pub fn keep_running(mut self, keep: bool) -> Self {
+        self.keep_running = keep;
+        self
+    }
+
+    /// How long a worker of an elastic pool may be idle until it leaves, while there are more than
+    /// the least number. It runs its finalizer. Default: 60 s.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
         self
     }
 
@@ -191,15 +272,7 @@ impl PoolBuilder {
     /// When a setting makes no sense, the arguments of the initializer or finalizer can't be
     /// encoded, or two tasks of the binary share a name.
     pub fn build(self) -> Result<Pool, BuildError> {
-        if self.workers == 0 {
-            return Err(BuildError::setting("a pool needs at least 1 worker"));
-        }
-        if self.workers > MOST_WORKERS {
-            return Err(BuildError::setting(format!(
-                "{} workers are too many: a pool may have {MOST_WORKERS}",
-                self.workers
-            )));
-        }
+        self.workers.limits()?;
         if self.queue_capacity == 0 {
             return Err(BuildError::setting(
                 "a queue_capacity of 0 leaves no room for a call: it must be at least 1",
@@ -230,9 +303,16 @@ impl PoolBuilder {
 
     /// The pool, when the settings are known to make sense.
     pub(super) fn build_with_defaults(self) -> Pool {
+        let (min_workers, max_workers) = self
+            .workers
+            .limits()
+            .expect("the numbers were checked, or are the usual ones");
         let settings = Settings {
             limits: Limits {
-                workers: u32::try_from(self.workers).expect("the number was checked, or is small"),
+                min_workers,
+                max_workers,
+                strict: self.strict_limits,
+                idle_timeout: (!self.keep_running).then_some(self.idle_timeout),
                 call_queue: 1,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,

@@ -3,14 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    PoolBuilder,
+    PoolBuilder, Workers,
     callbacks::{Done, PoolCallbacks},
     map::{Imap, encode_item},
     options::{Options, TaskCall},
 };
 use crate::{
     codec::{Encoder, IntoArgs},
-    error::{SubmitError, TaskError, TaskErrorKind},
+    error::{BuildError, SubmitError, TaskError, TaskErrorKind},
     future::{CallState, TaskFuture},
     ids::WorkId,
     queue_manager::{Cargo, QueueManager, Refusal, Terms, drain},
@@ -256,18 +256,33 @@ impl Pool {
         self.join();
     }
 
+    /// Changes how many workers the pool has: a number, or a range `min..=max`, as
+    /// [`PoolBuilder::workers`] takes. Returns at once.
+    ///
+    /// More workers start as soon as they are wanted: up to `min` at once (once the pool has had a
+    /// call), the others when calls wait. Workers that are too many leave: idle ones at once, the
+    /// others after the calls that they have; no call is interrupted.
+    ///
+    /// # Errors
+    /// When the pool could not be built with this number of workers. Nothing changes then.
+    pub fn resize(&self, workers: impl Into<Workers>) -> Result<(), BuildError> {
+        let (min, max) = workers.into().limits()?;
+        self.parts.manager.resize(min, max);
+        Ok(())
+    }
+
     // ------------------------------------------------------------------ looking
 
     /// The least number of workers.
     #[must_use]
     pub fn min_workers(&self) -> usize {
-        self.max_workers()
+        self.parts.manager.min_and_max().0
     }
 
     /// The most workers.
     #[must_use]
     pub fn max_workers(&self) -> usize {
-        self.parts.manager.settings.limits.workers as usize
+        self.parts.manager.min_and_max().1
     }
 
     /// How many workers are running a call.
@@ -282,10 +297,11 @@ impl Pool {
         self.parts.manager.busy_and_idle().1
     }
 
-    /// How many more calls could run at once: `max_workers` less `busy_workers`.
+    /// How many more calls could run at once: `max_workers` less `busy_workers`, counting those
+    /// workers that would have to be started first.
     #[must_use]
     pub fn free_slots(&self) -> usize {
-        self.max_workers() - self.busy_workers()
+        self.max_workers().saturating_sub(self.busy_workers())
     }
 
     /// Whether calls wait for a worker.

@@ -65,7 +65,7 @@ impl Core {
             effects: Vec::new(),
             hooks: Vec::new(),
             running_hooks: 0,
-            workers: (0..limits.workers).map(|_| None).collect(),
+            workers: (0..limits.max_workers).map(|_| None).collect(),
             spawns: Vec::new(),
             engine: None,
             hook_runs: 0,

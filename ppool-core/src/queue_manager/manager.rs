@@ -179,6 +179,11 @@ impl QueueManager {
         self.change(|reactor, now, effects| reactor.terminate(now, effects));
     }
 
+    /// There are to be so many workers from now on.
+    pub(crate) fn resize(&self, min_workers: u32, max_workers: u32) {
+        self.change(|reactor, now, effects| reactor.resize(min_workers, max_workers, now, effects));
+    }
+
     fn change(&self, event: impl FnOnce(&mut Reactor<Cargo>, Duration, &mut Vec<Effect<Cargo>>)) {
         let now = self.now();
         let mut core = self.lock();
@@ -302,6 +307,12 @@ impl QueueManager {
             .filter(|worker| !core.reactor.is_going(worker.id))
             .map(|worker| worker.pid)
             .collect()
+    }
+
+    /// How many workers there are at the least, and how many there may be.
+    pub(crate) fn min_and_max(&self) -> (usize, usize) {
+        let (min, max) = self.lock().reactor.min_and_max();
+        (min as usize, max as usize)
     }
 
     /// How many workers run a call, and how many are ready for one.

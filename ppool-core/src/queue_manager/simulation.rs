@@ -79,6 +79,8 @@ struct World {
     /// What the last event had sent, in order.
     sent: Vec<usize>,
     stopped: u32,
+    /// The most workers that were ever allowed.
+    widest: u32,
     /// Whether starts may fail in this schedule.
     rough: bool,
 }
@@ -86,8 +88,14 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
+        let max_workers = random.u32(1..5);
         let limits = Limits {
-            workers: random.u32(1..4),
+            min_workers: random.u32(1..=max_workers),
+            max_workers,
+            strict: random.bool(),
+            idle_timeout: random
+                .bool()
+                .then(|| Duration::from_millis(random.u64(1..150))),
             call_queue: random.usize(1..4),
             queue_capacity: random.usize(1..8),
             grace: Duration::from_millis(50),
@@ -103,6 +111,7 @@ impl World {
             generations: HashMap::new(),
             sent: Vec::new(),
             stopped: 0,
+            widest: limits.max_workers,
             rough: random.u8(0..4) == 0,
             random,
         }
@@ -133,6 +142,10 @@ impl World {
                     self.processes.keys().all(|other| other.slot != worker.slot),
                     "SUP-1: two processes in {:?}",
                     worker.slot
+                );
+                assert!(
+                    self.processes.len() < self.most_workers(),
+                    "there are more processes than workers allowed"
                 );
                 let stubborn = self.random.u8(0..6) == 0;
                 self.processes.insert(
@@ -247,14 +260,28 @@ impl World {
         }
     }
 
+    /// As the builder says it.
+    fn most_workers(&self) -> usize {
+        let extra = match self.limits.strict {
+            true => 0,
+            false => self.limits.max_workers.div_ceil(2),
+        };
+        (self.limits.max_workers + extra) as usize
+    }
+
     fn check(&self) {
-        let in_flight = self.limits.workers as usize * self.limits.call_queue;
+        // Lost workers give back what they had.
+        let in_flight = 2 * self.widest as usize * self.limits.call_queue;
         assert!(
             self.reactor.pending() <= self.limits.queue_capacity + in_flight,
             "Q-1: too many wait"
         );
         let (busy, idle) = self.reactor.busy_and_idle();
-        assert!(busy + idle <= 2 * self.limits.workers as usize);
+        assert!(busy + idle <= self.processes.len());
+        let waits = self.reactor.pending() > 0;
+        let something_happens =
+            !self.processes.is_empty() || self.reactor.next_deadline().is_some();
+        assert!(!waits || something_happens, "calls wait for nothing");
         assert!(self.stopped <= 1, "the pool ended twice");
     }
 
@@ -266,7 +293,8 @@ impl World {
             32..=79 => self.let_a_process_act(),
             80..=84 => self.crash(),
             85..=86 => self.haunt(),
-            87..=97 => self.pass_time(),
+            87..=96 => self.pass_time(),
+            97 => self.resize(),
             98 => self.tell(|world, effects| {
                 if world.random.bool() {
                     world.reactor.close(world.now, effects);
@@ -317,6 +345,15 @@ impl World {
                 self.submissions.pop();
             }
         }
+    }
+
+    fn resize(&mut self) {
+        let max = self.random.u32(1..7);
+        let min = self.random.u32(1..=max);
+        (self.limits.min_workers, self.limits.max_workers) = (min, max);
+        self.widest = self.widest.max(max);
+        self.tell(|world, effects| world.reactor.resize(min, max, world.now, effects));
+        assert_eq!(self.reactor.min_and_max(), (min, max));
     }
 
     fn any_id(&mut self) -> Option<WorkId> {
@@ -498,8 +535,7 @@ impl World {
 
     /// A message of a worker that is gone, or about a call that is.
     fn haunt(&mut self) {
-        let (Some(id), slot) = (self.any_id(), Slot(self.random.u32(0..self.limits.workers)))
-        else {
+        let (Some(id), slot) = (self.any_id(), Slot(self.random.u32(0..self.widest))) else {
             return;
         };
         let mut worker = WorkerId {
@@ -529,6 +565,54 @@ impl World {
     fn pass_time(&mut self) {
         self.now += Duration::from_millis(self.random.u64(1..40));
         self.tell(|world, effects| world.reactor.tick(world.now, effects));
+        let next = self.reactor.next_deadline();
+        assert!(
+            next.is_none_or(|next| next > self.now),
+            "a deadline that passed is still waited for: {next:?} at {:?}: {:?}",
+            self.now,
+            self.reactor
+        );
+    }
+
+    /// Lets the pool come to rest, still open: then it has as many workers as it is to have.
+    fn rest(&mut self) {
+        let whole = !self.rough && self.reactor.admits().is_ok() && !self.submissions.is_empty();
+        self.rough = false;
+        for _ in 0..300 {
+            self.let_all_act();
+            self.pass_time();
+        }
+        if !whole || self.reactor.broken().is_some() {
+            return;
+        }
+        assert_eq!(
+            self.reactor.unresolved(),
+            0,
+            "calls are left: {:?}",
+            self.reactor
+        );
+        let workers = self.processes.len();
+        let (min, max) = (
+            self.limits.min_workers as usize,
+            self.limits.max_workers as usize,
+        );
+        assert!(
+            (min..=max).contains(&workers),
+            "{workers} workers: {:?}",
+            self.reactor
+        );
+        if self.limits.idle_timeout.is_some() {
+            assert_eq!(workers, min, "idle workers stay: {:?}", self.reactor);
+        }
+    }
+
+    fn let_all_act(&mut self) {
+        let workers: Vec<_> = self.processes.keys().copied().collect();
+        for worker in workers {
+            if self.processes.contains_key(&worker) {
+                self.act(worker);
+            }
+        }
     }
 
     /// Lets everything that is under way come to its end.
@@ -543,12 +627,7 @@ impl World {
             if self.stopped > 0 {
                 break;
             }
-            let workers: Vec<_> = self.processes.keys().copied().collect();
-            for worker in workers {
-                if self.processes.contains_key(&worker) {
-                    self.act(worker);
-                }
-            }
+            self.let_all_act();
             self.pass_time();
         }
         assert_eq!(self.stopped, 1, "the pool did not end: {:?}", self.reactor);
@@ -572,6 +651,9 @@ fn run(seed: u64) {
     let mut world = World::new(seed);
     for _ in 0..world.random.u32(5..80) {
         world.step();
+    }
+    if world.random.u8(0..4) == 0 {
+        world.rest();
     }
     world.finish();
 }

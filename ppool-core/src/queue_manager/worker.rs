@@ -139,7 +139,11 @@ impl Core {
         if let Err(source) = watched {
             return Err(NotStarted::ending(&exit_watch, "watch the process", source));
         }
-        self.workers[id.slot.0 as usize] = Some(Worker {
+        let slot = id.slot.0 as usize;
+        if self.workers.len() <= slot {
+            self.workers.resize_with(slot + 1, || None);
+        }
+        self.workers[slot] = Some(Worker {
             id,
             pid,
             exit_watch,

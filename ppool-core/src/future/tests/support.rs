@@ -46,7 +46,13 @@ impl TestPool {
     pub(super) fn call<R>(self: &Arc<Self>, lane: Lane<R>) -> (Arc<CallState>, TaskFuture<R>) {
         let state = Arc::new(CallState::new());
         let control: Arc<dyn CallControl> = self.clone();
-        let future = TaskFuture::new(Arc::clone(&state), control, WorkId::new(7, 0), &DOUBLE, lane);
+        let future = TaskFuture::new(
+            Arc::clone(&state),
+            control,
+            WorkId::new(7, 0),
+            &DOUBLE,
+            lane,
+        );
         (state, future)
     }
 

@@ -87,7 +87,7 @@ impl<C: Clone> Reactor<C> {
         };
         row.in_flight.remove(at);
         if row.in_flight.is_empty() && row.state == State::Ready {
-            self.idle.push(worker.slot);
+            self.becomes_idle(worker.slot, now, effects);
         }
         self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
         self.advance(now, effects);

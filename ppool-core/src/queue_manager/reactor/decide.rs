@@ -14,13 +14,13 @@ use crate::{
 impl<C: Clone> Reactor<C> {
     /// Does what has become possible: starts workers, sends calls, lets workers leave.
     pub(super) fn advance(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        self.now = now;
         self.dispatch(now, effects);
         self.refill(now, effects);
+        self.drop_extra(now, effects);
         if self.life == Life::Closing && self.pending.is_empty() {
             while let Some(slot) = self.idle.pop() {
-                let deadline = now + self.limits.leave_timeout;
-                self.rows[slot.0 as usize].state = State::Leaving { deadline };
-                effects.push(Effect::SendSentinel(self.worker(slot)));
+                self.leave(slot, now, effects);
             }
         }
         self.check_stopped(effects);
@@ -60,52 +60,9 @@ impl<C: Clone> Reactor<C> {
             return None;
         }
         self.slots()
-            .filter(|slot| self.rows[slot.0 as usize].state == State::Ready)
+            .filter(|slot| self.rows[slot.0 as usize].takes_calls())
             .min_by_key(|slot| self.rows[slot.0 as usize].in_flight.len())
             .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.limits.call_queue)
-    }
-
-    /// Starts workers for vacant slots while more are wanted.
-    pub(super) fn refill(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
-        let wanted = self.wanted();
-        let mut living = self.living();
-        for slot in self.slots() {
-            if living >= wanted {
-                return;
-            }
-            let row = &mut self.rows[slot.0 as usize];
-            if let State::Vacant { not_before } = row.state
-                && not_before <= now
-            {
-                row.generation += 1;
-                row.state = State::Starting {
-                    deadline: now + self.limits.start_timeout,
-                };
-                living += 1;
-                effects.push(Effect::Spawn(self.worker(slot)));
-            }
-        }
-    }
-
-    /// How many workers there should be: all of them from the first call on; in a pool that closes,
-    /// no more than there are calls.
-    pub(super) fn wanted(&self) -> usize {
-        let all = self.rows.len();
-        match self.life {
-            _ if self.broken.is_some() => 0,
-            Life::Open if self.started && !self.resting => all,
-            Life::Open => 0,
-            Life::Closing => self.items.len().min(all),
-            Life::Terminating | Life::Stopped => 0,
-        }
-    }
-
-    /// How many slots have a worker that takes calls, or will.
-    pub(super) fn living(&self) -> usize {
-        self.rows
-            .iter()
-            .filter(|row| matches!(row.state, State::Starting { .. } | State::Ready))
-            .count()
     }
 
     /// Stops the call that a worker runs, by ending the worker.

@@ -23,6 +23,7 @@
 
 mod calls;
 mod decide;
+mod size;
 mod state;
 mod time;
 mod workers;

@@ -21,8 +21,14 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What a reactor is told when it is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How many workers there are.
-    pub(crate) workers: u32,
+    /// How many workers there are at the least, from the first call on.
+    pub(crate) min_workers: u32,
+    /// How many there may be.
+    pub(crate) max_workers: u32,
+    /// Whether that holds always; otherwise not while the queue is full.
+    pub(crate) strict: bool,
+    /// How long a worker may be idle while there are more than the least; without it, for ever.
+    pub(crate) idle_timeout: Option<Duration>,
     /// How many items one worker may have at a time, the running one included.
     pub(crate) call_queue: usize,
     /// How many items may wait.
@@ -33,6 +39,18 @@ pub(crate) struct Limits {
     pub(crate) start_timeout: Duration,
     /// From the sentinel to SIGTERM.
     pub(crate) leave_timeout: Duration,
+}
+
+impl Limits {
+    /// How many workers there may be while the queue is full: half as many again, unless the limit
+    /// is strict.
+    pub(super) fn most_workers(&self) -> usize {
+        let extra = match self.strict {
+            true => 0,
+            false => self.max_workers.div_ceil(2),
+        };
+        (self.max_workers + extra) as usize
+    }
 }
 
 /// What a submission asks for, besides its cargo.
@@ -86,8 +104,50 @@ pub(super) struct Row {
     pub(super) in_flight: VecDeque<WorkId>,
     /// Since when the first of them has been running.
     pub(super) running_since: Duration,
+    /// Since when it has had nothing, while it has nothing.
+    pub(super) idle_since: Duration,
+    /// Whether it is to leave when it has finished what it has, and gets nothing more.
+    pub(super) retiring: bool,
     /// Deaths without a call in between, for the pause before the next start.
     pub(super) idle_deaths: u32,
+}
+
+impl Row {
+    pub(super) fn new() -> Self {
+        Row {
+            generation: 0,
+            state: State::Vacant {
+                not_before: Duration::ZERO,
+            },
+            in_flight: VecDeque::new(),
+            running_since: Duration::ZERO,
+            idle_since: Duration::ZERO,
+            retiring: false,
+            idle_deaths: 0,
+        }
+    }
+
+    /// A new process begins.
+    pub(super) fn starts(&mut self, deadline: Duration) {
+        self.generation += 1;
+        self.state = State::Starting { deadline };
+        self.retiring = false;
+    }
+
+    /// Whether a worker can be started in it.
+    pub(super) fn is_free(&self, now: Duration) -> bool {
+        matches!(self.state, State::Vacant { not_before } if not_before <= now)
+    }
+
+    /// Whether the worker can be given a call now, if its call queue has room.
+    pub(super) fn takes_calls(&self) -> bool {
+        self.state == State::Ready && !self.retiring
+    }
+
+    /// The same for one that may not be ready yet.
+    pub(super) fn will_take_calls(&self) -> bool {
+        matches!(self.state, State::Starting { .. } | State::Ready) && !self.retiring
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,7 +168,10 @@ pub(crate) struct Reactor<C> {
     pub(super) limits: Limits,
     pub(super) items: WorkItems<C>,
     pub(super) pending: Pending,
+    /// By slot; there may be more of them than workers are allowed.
     pub(super) rows: Vec<Row>,
+    /// The time of the last event.
+    pub(super) now: Duration,
     /// Ready slots with nothing to do; the one that was busy last is last, and taken first: it may
     /// still be spinning, and its caches are warm.
     pub(super) idle: Vec<Slot>,
@@ -127,17 +190,9 @@ pub(crate) struct Reactor<C> {
 impl<C: Clone> Reactor<C> {
     /// A pool without workers and calls.
     pub(crate) fn new(limits: Limits) -> Self {
-        let row = || Row {
-            generation: 0,
-            state: State::Vacant {
-                not_before: Duration::ZERO,
-            },
-            in_flight: VecDeque::new(),
-            running_since: Duration::ZERO,
-            idle_deaths: 0,
-        };
         Reactor {
-            rows: (0..limits.workers).map(|_| row()).collect(),
+            rows: (0..limits.max_workers).map(|_| Row::new()).collect(),
+            now: Duration::ZERO,
             limits,
             items: WorkItems::default(),
             pending: Pending::default(),
@@ -167,6 +222,11 @@ impl<C: Clone> Reactor<C> {
         self.items.len()
     }
 
+    /// How many workers there are at the least, and how many there may be.
+    pub(crate) fn min_and_max(&self) -> (u32, u32) {
+        (self.limits.min_workers, self.limits.max_workers)
+    }
+
     /// How many workers run a call, and how many are ready for one.
     pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
         let busy = self.rows.iter().filter(|row| !row.in_flight.is_empty());
@@ -186,7 +246,8 @@ impl<C: Clone> Reactor<C> {
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<C> {
-        (0..self.limits.workers).map(Slot)
+        let rows = u32::try_from(self.rows.len());
+        (0..rows.expect("the number of workers is bounded")).map(Slot)
     }
 
     pub(super) fn worker(&self, slot: Slot) -> WorkerId {

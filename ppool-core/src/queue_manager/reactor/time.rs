@@ -8,17 +8,17 @@ use crate::{error::BrokenPool, queue::StopReason, queue_manager::effect::Effect}
 impl<C: Clone> Reactor<C> {
     /// When `tick` is wanted next.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let wants_workers = self.wanted() > self.living();
         self.rows
             .iter()
             .filter_map(|row| match row.state {
-                State::Vacant { not_before } => wants_workers.then_some(not_before),
                 State::Starting { deadline }
                 | State::Leaving { deadline }
                 | State::Terminating { deadline } => Some(deadline),
                 State::Ready => self.time_limit(row).map(|(deadline, _)| deadline),
-                State::Killed => None,
+                State::Vacant { .. } | State::Killed => None,
             })
+            .chain(self.next_start())
+            .chain(self.next_idle_end())
             .min()
     }
 
@@ -62,6 +62,7 @@ impl<C: Clone> Reactor<C> {
                 _ => {}
             }
         }
+        self.drop_idle(now, effects);
         self.advance(now, effects);
     }
 }

@@ -71,9 +71,9 @@ impl<C: Clone> Reactor<C> {
         };
         if matches!(row.state, State::Starting { .. }) {
             row.state = State::Ready;
-            self.idle.push(worker.slot);
             self.start_deaths = 0;
             self.spawn_failures = 0;
+            self.becomes_idle(worker.slot, now, effects);
         }
         self.advance(now, effects);
     }
@@ -154,7 +154,7 @@ impl<C: Clone> Reactor<C> {
         if last {
             row.in_flight.pop_front();
             if row.in_flight.is_empty() && row.state == State::Ready {
-                self.idle.push(worker.slot);
+                self.becomes_idle(worker.slot, now, effects);
             }
         }
         Some(
