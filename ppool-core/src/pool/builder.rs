@@ -89,6 +89,8 @@ pub struct PoolBuilder {
     strict_limits: bool,
     keep_running: bool,
     idle_timeout: Duration,
+    max_tasks_per_worker: Option<usize>,
+    max_memory_growth: Option<u64>,
     queue_capacity: usize,
     name: String,
     initializer: Option<Result<BootCall, EncodeError>>,
@@ -122,6 +124,8 @@ impl PoolBuilder {
             strict_limits: true,
             keep_running: false,
             idle_timeout: Duration::from_secs(60),
+            max_tasks_per_worker: None,
+            max_memory_growth: None,
             queue_capacity: 1 << 20,
             name: "ppool".into(),
             initializer: None,
@@ -171,6 +175,31 @@ impl PoolBuilder {
     /// the least number. It runs its finalizer. Default: 60 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// After how many calls a worker is replaced, at least 1. Default: never.
+    ///
+    /// This is what keeps leaks in check, as Apache and `mod_wsgi` do it: whatever a worker holds
+    /// is freed when it leaves. Each call of a map counts, also when several travel together. The
+    /// worker runs its finalizer, the one that replaces it the initializer, so a small number
+    /// makes a pool slow.
+    pub fn max_tasks_per_worker(mut self, calls: usize) -> Self {
+        self.max_tasks_per_worker = Some(calls);
+        self
+    }
+
+    /// By how many bytes the memory of a worker may grow; one that has grown by more is replaced
+    /// after its call. At least 1. Default: no limit.
+    ///
+    /// What counts is private memory that is resident (heap and stacks, not the program's own
+    /// pages, nothing that is shared), less what the worker had when it was ready for its first
+    /// call: the memory of the program and of what the initializer loads is not part of it, and
+    /// each worker does at least one call, however low the limit is. It is looked at when a
+    /// result arrives, at most once in a millisecond for each worker; a map's inputs that travel
+    /// together are finished first.
+    pub fn max_memory_growth(mut self, bytes: u64) -> Self {
+        self.max_memory_growth = Some(bytes);
         self
     }
 
@@ -273,6 +302,17 @@ impl PoolBuilder {
     /// encoded, or two tasks of the binary share a name.
     pub fn build(self) -> Result<Pool, BuildError> {
         self.workers.limits()?;
+        if self.max_tasks_per_worker == Some(0) {
+            return Err(BuildError::setting(
+                "with a max_tasks_per_worker of 0 no call could run: it must be at least 1",
+            ));
+        }
+        if self.max_memory_growth == Some(0) {
+            return Err(BuildError::setting(
+                "with a max_memory_growth of 0 every call would cost its worker: it must be at \
+                 least 1",
+            ));
+        }
         if self.queue_capacity == 0 {
             return Err(BuildError::setting(
                 "a queue_capacity of 0 leaves no room for a call: it must be at least 1",
@@ -313,6 +353,11 @@ impl PoolBuilder {
                 max_workers,
                 strict: self.strict_limits,
                 idle_timeout: (!self.keep_running).then_some(self.idle_timeout),
+                // More calls than can be counted are as good as no limit.
+                max_tasks: self
+                    .max_tasks_per_worker
+                    .and_then(|calls| u32::try_from(calls).ok()),
+                max_memory_growth: self.max_memory_growth,
                 call_queue: 1,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,

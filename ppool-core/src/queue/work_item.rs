@@ -17,6 +17,8 @@ pub(crate) struct WorkItem<C> {
     pub(crate) next: u32,
     /// The first of them that was sent to the worker that has the item; the worker counts from it.
     pub(crate) sent: u32,
+    /// How many of them were sent to that worker.
+    pub(crate) sent_count: u32,
     /// The attempt that it was sent as.
     pub(crate) sent_attempt: u32,
     /// How often the call at `next` was given to a worker that was lost.

@@ -48,20 +48,24 @@ pub(crate) struct Cargo {
 }
 
 impl Cargo {
-    /// The arguments from the call at `next` of `count` on: the whole payload, unless earlier calls
-    /// of the chunk are done and their worker was lost.
-    pub(crate) fn payload_from(&self, next: u32, count: u32) -> Payload {
-        if next == 0 {
+    /// The arguments of `sent` of the `count` calls from the one at `next` on: the whole payload,
+    /// unless earlier calls of the chunk are done and their worker is gone, or it may not do all.
+    pub(crate) fn payload_of(&self, next: u32, sent: u32, count: u32) -> Payload {
+        if sent == count {
             return Arc::clone(&self.payload);
         }
         let mut chunk = ChunkReader::new(&self.payload);
         for _ in 0..next {
             let _ = chunk.next();
         }
-        let rest = match count - next {
-            1 => chunk.next().unwrap_or_default(),
-            _ => chunk.rest(),
-        };
-        Arc::new(rest.to_vec())
+        if sent == 1 {
+            return Arc::new(chunk.next().unwrap_or_default().to_vec());
+        }
+        let rest = chunk.rest();
+        for _ in 0..sent {
+            let _ = chunk.next();
+        }
+        let part = &rest[..rest.len() - chunk.rest().len()];
+        Arc::new(part.to_vec())
     }
 }

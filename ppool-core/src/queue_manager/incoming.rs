@@ -123,6 +123,7 @@ impl QueueManager {
 
     fn message(&self, core: &mut Core, id: WorkerId, message: FromWorker) {
         let now = self.now();
+        core.measure(id, &message, now);
         let Core {
             reactor, effects, ..
         } = &mut *core;

@@ -45,6 +45,12 @@ struct Process {
     /// Signals do nothing but SIGKILL.
     stubborn: bool,
     doomed: bool,
+    /// How many calls it has begun and ended.
+    begun: u32,
+    done: u32,
+    memory: u64,
+    /// Whether it has more memory than it may.
+    bloated: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +70,7 @@ struct Held {
     attempt: u32,
     first: u32,
     next: u32,
-    count: u32,
+    end: u32,
     begun: bool,
 }
 
@@ -92,6 +98,8 @@ impl World {
         let limits = Limits {
             min_workers: random.u32(1..=max_workers),
             max_workers,
+            max_tasks: random.bool().then(|| random.u32(1..6)),
+            max_memory_growth: (random.u8(0..4) == 0).then_some(100),
             strict: random.bool(),
             idle_timeout: random
                 .bool()
@@ -156,6 +164,10 @@ impl World {
                         leaving: false,
                         stubborn,
                         doomed: false,
+                        begun: 0,
+                        done: 0,
+                        memory: 0,
+                        bloated: false,
                     },
                 );
             }
@@ -167,7 +179,7 @@ impl World {
                     attempt: item.attempt,
                     first: item.next,
                     next: item.next,
-                    count: item.count,
+                    end: item.next + item.sent_count,
                     begun: false,
                 };
                 let process = self
@@ -176,6 +188,7 @@ impl World {
                     .expect("it is sent to the living");
                 assert_eq!(process.phase, Phase::Ready, "it is sent to the ready");
                 assert!(!process.leaving, "nothing is sent after the sentinel");
+                assert!(!process.bloated, "a worker with too much memory goes on");
                 self.sent.push(held.submission);
                 process.calls.push_back(held);
                 assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
@@ -281,7 +294,11 @@ impl World {
         let waits = self.reactor.pending() > 0;
         let something_happens =
             !self.processes.is_empty() || self.reactor.next_deadline().is_some();
-        assert!(!waits || something_happens, "calls wait for nothing");
+        assert!(
+            !waits || something_happens,
+            "calls wait for nothing: {:?}",
+            self.reactor
+        );
         assert!(self.stopped <= 1, "the pool ended twice");
     }
 
@@ -441,6 +458,7 @@ impl World {
             }
             Phase::Starting => {
                 process.phase = Phase::Ready;
+                self.measure(worker);
                 self.tell(|world, effects| world.reactor.joined(worker, world.now, effects));
             }
             Phase::Ready => self.work(worker, dice),
@@ -448,6 +466,7 @@ impl World {
     }
 
     fn work(&mut self, worker: WorkerId, dice: u8) {
+        let max_tasks = self.limits.max_tasks;
         let process = self.processes.get_mut(&worker).expect("it was just there");
         let Some(held) = process.calls.front_mut() else {
             if process.leaving && !(process.stubborn && dice < 5) {
@@ -458,6 +477,7 @@ impl World {
         let (submission, index) = (held.submission, held.next);
         if !held.begun {
             held.begun = true;
+            process.begun += 1;
             let submission = &mut self.submissions[submission];
             let begun = &mut submission.begun[index as usize];
             *begun += 1;
@@ -473,12 +493,19 @@ impl World {
         }
         let (id, attempt, from_first) = (held.id, held.attempt, index - held.first);
         held.next += 1;
-        if held.next == held.count {
+        process.done += 1;
+        if held.next == held.end {
             process.calls.pop_front();
         } else {
             // The next call of the chunk begins at once.
+            process.begun += 1;
             self.submissions[submission].begun[held.next as usize] += 1;
         }
+        assert!(
+            max_tasks.is_none_or(|most| process.begun <= most),
+            "a worker does more calls than it may"
+        );
+        self.measure(worker);
         let accepted = self.tell(|world, effects| {
             world
                 .reactor
@@ -492,6 +519,27 @@ impl World {
             Some(Accepted::Discarded) => {}
             None => panic!("an expected result was taken for a stale one"),
         }
+        let process = &self.processes[&worker];
+        let over = process.bloated || max_tasks.is_some_and(|most| process.done == most);
+        let goes = process.leaving || !process.calls.is_empty() || self.reactor.is_going(worker);
+        assert!(goes || !over, "a worker that has done its part stays");
+    }
+
+    fn measure(&mut self, worker: WorkerId) {
+        if !self.reactor.wants_memory_of(worker, self.now) {
+            return;
+        }
+        let process = self.processes.get_mut(&worker).expect("it was just there");
+        let grown = match process.done {
+            0 => 0,
+            _ => self.random.u64(0..110),
+        };
+        if process.done == 0 {
+            process.memory = self.random.u64(0..1 << 40);
+        }
+        process.bloated |= grown > 100;
+        let memory = process.memory + grown;
+        self.reactor.has_memory(worker, memory, self.now);
     }
 
     fn crash(&mut self) {

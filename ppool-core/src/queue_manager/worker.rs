@@ -7,8 +7,8 @@ use super::{core::Core, effect::StopSignal, token::Token};
 use crate::{
     ids::{WorkId, WorkerId},
     link::Link,
-    sys::{epoll::Interest, pidfd::ExitWatch},
-    wire::CallItem,
+    sys::{epoll::Interest, pidfd::ExitWatch, procfs},
+    wire::{CallItem, CallOutcome, FromWorker},
 };
 
 /// One worker process.
@@ -81,9 +81,9 @@ impl Core {
             work_id: id,
             attempt: item.attempt,
             task: cargo.entry.key,
-            count: item.count - item.next,
+            count: item.sent_count,
         };
-        let payload = cargo.payload_from(item.next, item.count);
+        let payload = cargo.payload_of(item.next, item.sent_count, item.count);
         self.with_link(worker, |link| link.send_call(call, payload));
         cargo.sink.starts();
     }
@@ -97,6 +97,27 @@ impl Core {
             self.reactor.revoked(worker, id, now, &mut self.effects);
         }
         revoked
+    }
+
+    /// Measures the memory of a worker that is ready or has done a call, when somebody wants to
+    /// know it.
+    pub(super) fn measure(&mut self, id: WorkerId, message: &FromWorker, now: Duration) {
+        let sent = match message {
+            FromWorker::Ready => 0,
+            FromWorker::Result(result) => match &result.outcome {
+                CallOutcome::Value(bytes) => bytes.len() as u64,
+                _ => 0,
+            },
+            _ => return,
+        };
+        if self.reactor.wants_memory_of(id, now)
+            && let Some(worker) = self.worker(id)
+            && let Ok(memory) = procfs::memory(worker.pid)
+        {
+            // The worker frees a result only once it has sent it.
+            let own = memory.private.saturating_sub(sent);
+            self.reactor.has_memory(id, own, now);
+        }
     }
 
     /// Uses the link of a worker. A link that fails is the business of its exit: the worker is

@@ -1,6 +1,8 @@
 //! What the kernel tells of a process in text.
 
-use std::{fs, io};
+use std::{fs, io, sync::OnceLock};
+
+use nix::unistd::{SysconfVar, sysconf};
 
 /// `/proc/PID/status`, `VmHWM`—the most memory that a living process has had resident at one time
 /// since its last exec, in bytes.
@@ -29,6 +31,55 @@ fn peak_of(status: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
+/// What a process has in memory, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// All of it: what `ps` calls RSS.
+    pub resident: u64,
+    /// Without the pages of files and of memory that is shared on purpose: mostly heap and stacks.
+    pub private: u64,
+}
+
+/// `/proc/PID/statm`—how much memory a process has resident now. The kernel counts in batches, so
+/// the numbers can be off by some dozen pages for each thread.
+///
+/// # Errors
+/// `ENOENT` or `ESRCH` when there is no such process. [`io::ErrorKind::InvalidData`] when it has no
+/// memory of its own any more.
+///
+/// # References
+/// - [proc_pid_statm(5)](https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html)
+pub fn memory(pid: u32) -> io::Result<Memory> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    memory_of(&statm, page_size()).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the process has no memory of its own",
+        )
+    })
+}
+
+fn memory_of(statm: &str, page: u64) -> Option<Memory> {
+    let mut pages = statm.split_whitespace().skip(1).map(str::parse::<u64>);
+    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
+    if resident == 0 {
+        return None;
+    }
+    Some(Memory {
+        resident: resident.checked_mul(page)?,
+        private: resident.saturating_sub(shared).checked_mul(page)?,
+    })
+}
+
+fn page_size() -> u64 {
+    static SIZE: OnceLock<u64> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+        size.and_then(|size| u64::try_from(size).ok())
+            .unwrap_or(4096)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +87,29 @@ mod tests {
     #[test]
     fn this_process_has_used_memory() {
         assert!(peak_memory(std::process::id()).unwrap() > 100 << 10);
+    }
+
+    #[test]
+    fn what_a_process_touches_is_its_private_memory() {
+        let before = memory(std::process::id()).unwrap();
+        assert!(before.private > 0 && before.resident > before.private);
+        let touched = vec![1u8; 64 << 20];
+        let after = memory(std::process::id()).unwrap();
+        assert!(
+            after.private > before.private + (32 << 20),
+            "{}",
+            touched.len()
+        );
+    }
+
+    #[test]
+    fn nonsense_is_no_memory() {
+        let memory = |text| memory_of(text, 4096).map(|memory| (memory.resident, memory.private));
+        assert_eq!(memory("20 10 4 1 0 9 0\n"), Some((40_960, 24_576)));
+        assert_eq!(memory("0 0 0 0 0 0 0\n"), None);
+        assert_eq!(memory("1 x 2"), None);
+        assert_eq!(memory(""), None);
+        assert_eq!(memory("1 18446744073709551615 2"), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ impl<C: Clone> Reactor<C> {
             count: terms.count,
             next: 0,
             sent: 0,
+            sent_count: 0,
             sent_attempt: 0,
             attempt: 0,
             retries: terms.retries,
@@ -86,6 +87,8 @@ impl<C: Clone> Reactor<C> {
             return;
         };
         row.in_flight.remove(at);
+        self.give_back(worker.slot, id);
+        let row = &self.rows[worker.slot.0 as usize];
         if row.in_flight.is_empty() && row.state == State::Ready {
             self.becomes_idle(worker.slot, now, effects);
         }

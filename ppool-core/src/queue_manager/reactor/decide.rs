@@ -36,19 +36,31 @@ impl<C: Clone> Reactor<C> {
             let Some(id) = self.pending.pop(|id| items.get(id).is_some()) else {
                 return;
             };
-            if let Some(item) = self.items.get_mut(id) {
-                item.place = Place::InFlight(slot);
-                item.sent = item.next;
-                item.sent_attempt = item.attempt;
-            }
-            let row = &mut self.rows[slot.0 as usize];
-            if row.in_flight.is_empty() {
-                row.running_since = now;
-                self.idle.pop();
-            }
-            row.in_flight.push_back(id);
-            effects.push(Effect::Send(self.worker(slot), id));
+            self.assign(id, slot, now, effects);
         }
+    }
+
+    /// Gives a call to the worker of a slot that takes calls.
+    pub(super) fn assign(
+        &mut self,
+        id: WorkId,
+        slot: Slot,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let row = &mut self.rows[slot.0 as usize];
+        if let Some(item) = self.items.get_mut(id) {
+            item.place = Place::InFlight(slot);
+            item.sent = item.next;
+            item.sent_attempt = item.attempt;
+            item.sent_count = row.takes_from_budget(item.count - item.next);
+        }
+        if row.in_flight.is_empty() {
+            row.running_since = now;
+            self.idle.pop_if(|idle| *idle == slot);
+        }
+        row.in_flight.push_back(id);
+        effects.push(Effect::Send(self.worker(slot), id));
     }
 
     /// The ready slot that was busy last, else the one with the shortest call queue.

@@ -23,6 +23,7 @@
 
 mod calls;
 mod decide;
+mod recycle;
 mod size;
 mod state;
 mod time;

@@ -96,7 +96,8 @@ impl<C: Clone> Reactor<C> {
 
     fn start_worker(&mut self, slot: Slot, now: Duration, effects: &mut Vec<Effect<C>>) {
         let deadline = now + self.limits.start_timeout;
-        self.rows[slot.0 as usize].starts(deadline);
+        let budget = self.limits.max_tasks.unwrap_or(u32::MAX);
+        self.rows[slot.0 as usize].starts(deadline, budget);
         effects.push(Effect::Spawn(self.worker(slot)));
     }
 

@@ -29,6 +29,10 @@ pub(crate) struct Limits {
     pub(crate) strict: bool,
     /// How long a worker may be idle while there are more than the least; without it, for ever.
     pub(crate) idle_timeout: Option<Duration>,
+    /// After how many calls a worker is replaced.
+    pub(crate) max_tasks: Option<u32>,
+    /// After how many bytes of memory more than at its start a worker is replaced.
+    pub(crate) max_memory_growth: Option<u64>,
     /// How many items one worker may have at a time, the running one included.
     pub(crate) call_queue: usize,
     /// How many items may wait.
@@ -106,8 +110,14 @@ pub(super) struct Row {
     pub(super) running_since: Duration,
     /// Since when it has had nothing, while it has nothing.
     pub(super) idle_since: Duration,
+    /// How many calls it may still be given.
+    pub(super) budget: u32,
     /// Whether it is to leave when it has finished what it has, and gets nothing more.
     pub(super) retiring: bool,
+    /// The memory that it had when it was ready, in bytes.
+    pub(super) first_memory: Option<u64>,
+    /// When its memory was measured last.
+    pub(super) measured_at: Duration,
     /// Deaths without a call in between, for the pause before the next start.
     pub(super) idle_deaths: u32,
 }
@@ -122,16 +132,21 @@ impl Row {
             in_flight: VecDeque::new(),
             running_since: Duration::ZERO,
             idle_since: Duration::ZERO,
+            budget: 0,
             retiring: false,
+            first_memory: None,
+            measured_at: Duration::ZERO,
             idle_deaths: 0,
         }
     }
 
-    /// A new process begins.
-    pub(super) fn starts(&mut self, deadline: Duration) {
+    /// A new process begins, which may do so many calls.
+    pub(super) fn starts(&mut self, deadline: Duration, budget: u32) {
         self.generation += 1;
         self.state = State::Starting { deadline };
+        self.budget = budget;
         self.retiring = false;
+        self.first_memory = None;
     }
 
     /// Whether a worker can be started in it.
@@ -141,12 +156,17 @@ impl Row {
 
     /// Whether the worker can be given a call now, if its call queue has room.
     pub(super) fn takes_calls(&self) -> bool {
-        self.state == State::Ready && !self.retiring
+        self.state == State::Ready && !self.is_done()
     }
 
     /// The same for one that may not be ready yet.
     pub(super) fn will_take_calls(&self) -> bool {
-        matches!(self.state, State::Starting { .. } | State::Ready) && !self.retiring
+        matches!(self.state, State::Starting { .. } | State::Ready) && !self.is_done()
+    }
+
+    /// Whether the worker gets nothing more than what it has.
+    fn is_done(&self) -> bool {
+        self.retiring || self.budget == 0
     }
 }
 

@@ -142,6 +142,8 @@ impl<C: Clone> Reactor<C> {
         item.next += 1;
         item.attempt = 0;
         let last = item.next == item.count;
+        // A worker that may not do so many calls gets a part of them.
+        let last_sent = item.next == item.sent + item.sent_count;
         let cargo = match stopped {
             Some(_) => None,
             None if last => None,
@@ -151,10 +153,13 @@ impl<C: Clone> Reactor<C> {
         let row = self.row(worker)?;
         row.running_since = now;
         row.idle_deaths = 0;
-        if last {
+        if last_sent {
             row.in_flight.pop_front();
             if row.in_flight.is_empty() && row.state == State::Ready {
                 self.becomes_idle(worker.slot, now, effects);
+            }
+            if !last {
+                self.requeue(id, effects);
             }
         }
         Some(
@@ -292,6 +297,8 @@ impl<C: Clone> Reactor<C> {
             item.place = Place::Waiting;
             effects.push(Effect::Requeued(item.cargo.clone()));
             self.pending.push_front(id, item.priority);
+            // It wants a worker as much as a new call does.
+            self.resting = false;
         }
     }
 }
