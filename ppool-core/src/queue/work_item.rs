@@ -25,6 +25,8 @@ pub(crate) struct WorkItem<C> {
     pub(crate) attempt: u32,
     /// How often it may be.
     pub(crate) retries: u32,
+    /// How many workers in a row have died before they had read it.
+    pub(crate) unread: u32,
     /// How long each of the calls may run.
     pub(crate) timeout: Option<Duration>,
     /// Those of a higher one go first.

@@ -30,6 +30,7 @@ impl<C: Clone> Reactor<C> {
             sent_count: 0,
             sent_attempt: 0,
             attempt: 0,
+            unread: 0,
             retries: terms.retries,
             timeout: terms.timeout,
             priority: terms.priority,

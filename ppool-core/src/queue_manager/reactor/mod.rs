@@ -22,6 +22,7 @@
 //! SUP-3: every way out of a process has a deadline after which the next, harder one is taken.
 
 mod calls;
+mod crash_loop;
 mod decide;
 mod recycle;
 mod size;
@@ -30,4 +31,7 @@ mod time;
 mod workers;
 
 pub(crate) use state::{Accepted, Cancel, Limits, Reactor, Terms};
-use state::{FIRST_PAUSE, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES, START_DEATHS, State};
+use state::{
+    FIRST_PAUSE, FRUITLESS_DEATHS, FRUITLESS_SPAN, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES,
+    START_DEATHS, State, UNREAD_DEATHS,
+};

@@ -10,6 +10,14 @@ use crate::{
 
 /// How many workers in a row may die before they are ready until the pool counts as broken.
 pub(super) const START_DEATHS: u32 = 3;
+/// How many workers of one slot may die in a row without having done or begun a call, within
+/// [`FRUITLESS_SPAN`], until the pool counts as broken; unless others do calls meanwhile.
+pub(super) const FRUITLESS_DEATHS: u32 = 10;
+/// See [`FRUITLESS_DEATHS`].
+pub(super) const FRUITLESS_SPAN: Duration = Duration::from_secs(60);
+/// How many workers in a row may die that had a call before them and had not read it, until it is
+/// taken for lost like one that was running: it may be what kills them.
+pub(super) const UNREAD_DEATHS: u32 = 5;
 /// How many starts in a row may be refused by the system, while no worker lives, until the calls
 /// that wait are failed.
 pub(super) const SPAWN_FAILURES: u32 = 6;
@@ -118,8 +126,12 @@ pub(super) struct Row {
     pub(super) first_memory: Option<u64>,
     /// When its memory was measured last.
     pub(super) measured_at: Duration,
-    /// Deaths without a call in between, for the pause before the next start.
-    pub(super) idle_deaths: u32,
+    /// Whether its link was closed while it was ready for calls.
+    pub(super) lost_link: bool,
+    /// How many workers in a row have died that had done nothing.
+    pub(super) fruitless_deaths: u32,
+    /// When the first of these did.
+    pub(super) first_death: Duration,
 }
 
 impl Row {
@@ -136,7 +148,9 @@ impl Row {
             retiring: false,
             first_memory: None,
             measured_at: Duration::ZERO,
-            idle_deaths: 0,
+            lost_link: false,
+            fruitless_deaths: 0,
+            first_death: Duration::ZERO,
         }
     }
 
@@ -147,6 +161,7 @@ impl Row {
         self.budget = budget;
         self.retiring = false;
         self.first_memory = None;
+        self.lost_link = false;
     }
 
     /// Whether a worker can be started in it.
@@ -203,6 +218,8 @@ pub(crate) struct Reactor<C> {
     pub(super) resting: bool,
     pub(super) start_deaths: u32,
     pub(super) spawn_failures: u32,
+    /// When a worker has done a call last.
+    pub(super) last_result: Option<Duration>,
     /// Messages of workers that were gone, or about calls that were resolved.
     pub(super) stale: u64,
 }
@@ -222,6 +239,7 @@ impl<C: Clone> Reactor<C> {
             started: false,
             resting: false,
             start_deaths: 0,
+            last_result: None,
             spawn_failures: 0,
             stale: 0,
         }

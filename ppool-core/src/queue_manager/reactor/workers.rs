@@ -141,6 +141,7 @@ impl<C: Clone> Reactor<C> {
         }
         item.next += 1;
         item.attempt = 0;
+        item.unread = 0;
         let last = item.next == item.count;
         // A worker that may not do so many calls gets a part of them.
         let last_sent = item.next == item.sent + item.sent_count;
@@ -150,9 +151,10 @@ impl<C: Clone> Reactor<C> {
             None => Some(item.cargo.clone()),
         };
         let removed = last.then(|| self.items.remove(id)).flatten();
+        self.last_result = Some(now);
         let row = self.row(worker)?;
         row.running_since = now;
-        row.idle_deaths = 0;
+        row.fruitless_deaths = 0;
         if last_sent {
             row.in_flight.pop_front();
             if row.in_flight.is_empty() && row.state == State::Ready {
@@ -181,7 +183,7 @@ impl<C: Clone> Reactor<C> {
         if let Some(row) = self.row(worker)
             && row.state == State::Ready
         {
-            row.idle_deaths += u32::from(row.in_flight.is_empty());
+            row.lost_link = true;
             self.terminate_worker(worker.slot, now, effects);
         }
     }
@@ -211,10 +213,16 @@ impl<C: Clone> Reactor<C> {
             return;
         }
         let mut in_flight = std::mem::take(&mut row.in_flight);
-        if before == State::Ready && in_flight.is_empty() {
-            row.idle_deaths += 1;
+        let first = in_flight.front().copied();
+        let is_lost = first.is_some_and(|id| started || self.is_lost_unread(id));
+        let running = if is_lost { in_flight.pop_front() } else { None };
+        let row = &self.rows[worker.slot.0 as usize];
+        let was_ready = before == State::Ready || row.lost_link;
+        if was_ready && running.is_none() {
+            self.fruitless_death(worker.slot, exit, now, effects);
         }
-        let mut not_before = now + pause(row.idle_deaths.saturating_sub(1));
+        let row = &self.rows[worker.slot.0 as usize];
+        let mut not_before = now + pause(row.fruitless_deaths.saturating_sub(1));
         if matches!(before, State::Starting { .. }) {
             self.start_deaths += 1;
             not_before += pause(self.start_deaths);
@@ -224,7 +232,6 @@ impl<C: Clone> Reactor<C> {
         if matches!(before, State::Starting { .. }) {
             self.start_death(exit, effects);
         }
-        let running = if started { in_flight.pop_front() } else { None };
         while let Some(id) = in_flight.pop_back() {
             self.requeue(id, effects);
         }
