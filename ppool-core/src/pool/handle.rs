@@ -406,7 +406,11 @@ impl Pool {
         Ok(future)
     }
 
-    fn attach_callbacks<R: 'static>(&self, future: &TaskFuture<R>, options: &Options<R>) {
+    pub(super) fn attach_callbacks<R: 'static>(
+        &self,
+        future: &TaskFuture<R>,
+        options: &Options<R>,
+    ) {
         let callbacks = &options.callbacks;
         if !callbacks.is_none(&self.parts.callbacks) {
             future.adds_hook(callbacks.hook(&self.parts.callbacks, future.reader()));

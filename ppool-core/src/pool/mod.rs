@@ -1,5 +1,6 @@
 //! The pool as users see it: its builder, single calls, maps, callbacks and its end.
 
+mod broadcast;
 mod builder;
 mod callbacks;
 mod gather;

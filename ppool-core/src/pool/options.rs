@@ -38,9 +38,9 @@ impl<R> Default for Options<R> {
 /// One call, or one map, with options: what [`Pool::task`] gives.
 #[must_use = "nothing is called until `submit`, `map` or another of the last words is said"]
 pub struct TaskCall<'a, T: Task> {
-    pool: &'a Pool,
-    task: T,
-    options: Options<T::Output>,
+    pub(super) pool: &'a Pool,
+    pub(super) task: T,
+    pub(super) options: Options<T::Output>,
 }
 
 impl<T: Task> fmt::Debug for TaskCall<'_, T> {

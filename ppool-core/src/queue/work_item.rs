@@ -31,6 +31,8 @@ pub(crate) struct WorkItem<C> {
     pub(crate) timeout: Option<Duration>,
     /// Those of a higher one go first.
     pub(crate) priority: i32,
+    /// The slot whose worker alone may do it, if so.
+    pub(crate) pinned: Option<Slot>,
     /// Where the item is.
     pub(crate) place: Place,
     /// Why its worker is being stopped, once it is.
@@ -40,7 +42,7 @@ pub(crate) struct WorkItem<C> {
 /// Where a work item is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
-    /// In the queue of pending calls.
+    /// In the queue of pending calls, or in the mail of the slot that it is pinned to.
     Waiting,
     /// In the call queue of the worker of this slot, perhaps running.
     InFlight(Slot),

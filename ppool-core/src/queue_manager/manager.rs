@@ -116,6 +116,30 @@ impl QueueManager {
         submitted.map_err(|(_, why)| Refused { why })
     }
 
+    /// Takes in a call for every worker, of which `make` gives the cargo for each.
+    pub(crate) fn broadcast(
+        self: &Arc<Self>,
+        terms: Terms,
+        make: impl FnMut() -> Cargo,
+    ) -> Result<Vec<WorkId>, Refused> {
+        let mut core = self.lock();
+        if let Err(why) = core.reactor.admits()
+            && !matches!(why, Refusal::Full)
+        {
+            return Err(Refused { why });
+        }
+        self.start_engine(&mut core).map_err(|cause| Refused {
+            why: Refusal::Broken(cause),
+        })?;
+        let now = self.now();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        let calls = reactor.broadcast(terms, now, effects, make);
+        self.settle(core);
+        calls.map_err(|why| Refused { why })
+    }
+
     /// Whether a call would be accepted now.
     pub(crate) fn admits(&self) -> Result<(), Refusal> {
         self.lock().reactor.admits()

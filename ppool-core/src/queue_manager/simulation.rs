@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    effect::{Effect, Failure, StopSignal},
+    effect::{Effect, Failure, Refusal, StopSignal},
     reactor::{Accepted, Cancel, Limits, Reactor, Terms},
 };
 use crate::{
@@ -31,6 +31,8 @@ struct Submission {
     begun: Vec<u32>,
     retries: u32,
     priority: i32,
+    /// Whether it is one of a broadcast.
+    pinned: bool,
     /// Whether it was ever given to a worker.
     was_sent: bool,
     id: WorkId,
@@ -89,6 +91,8 @@ struct World {
     widest: u32,
     /// Whether starts may fail in this schedule.
     rough: bool,
+    /// Whether workers die again and again in this schedule, mostly before they do anything.
+    cursed: bool,
 }
 
 impl World {
@@ -121,6 +125,7 @@ impl World {
             stopped: 0,
             widest: limits.max_workers,
             rough: random.u8(0..4) == 0,
+            cursed: random.u8(0..16) == 0,
             random,
         }
     }
@@ -188,8 +193,17 @@ impl World {
                     .expect("it is sent to the living");
                 assert_eq!(process.phase, Phase::Ready, "it is sent to the ready");
                 assert!(!process.leaving, "nothing is sent after the sentinel");
-                assert!(!process.bloated, "a worker with too much memory goes on");
-                self.sent.push(held.submission);
+                assert!(
+                    !process.bloated || item.pinned.is_some(),
+                    "a worker with too much memory goes on"
+                );
+                assert!(
+                    item.pinned.is_none_or(|slot| slot == worker.slot),
+                    "a call goes to another worker than its own"
+                );
+                if item.pinned.is_none() {
+                    self.sent.push(held.submission);
+                }
                 process.calls.push_back(held);
                 assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
             }
@@ -244,7 +258,7 @@ impl World {
         }
         let waiting = |submission: &Submission| {
             let item = self.reactor.item(submission.id);
-            item.is_some_and(|item| item.place == Place::Waiting)
+            item.is_some_and(|item| item.place == Place::Waiting && !submission.pinned)
         };
         let all = self.submissions.iter().enumerate();
         let waiting: Vec<usize> = all
@@ -285,8 +299,9 @@ impl World {
     fn check(&self) {
         // Lost workers give back what they had.
         let in_flight = 2 * self.widest as usize * self.limits.call_queue;
+        let pinned = self.submissions.iter().filter(|one| one.pinned).count();
         assert!(
-            self.reactor.pending() <= self.limits.queue_capacity + in_flight,
+            self.reactor.pending() <= self.limits.queue_capacity + in_flight + pinned,
             "Q-1: too many wait"
         );
         let (busy, idle) = self.reactor.busy_and_idle();
@@ -310,7 +325,8 @@ impl World {
             32..=79 => self.let_a_process_act(),
             80..=84 => self.crash(),
             85..=86 => self.haunt(),
-            87..=96 => self.pass_time(),
+            87 => self.broadcast(),
+            88..=96 => self.pass_time(),
             97 => self.resize(),
             98 => self.tell(|world, effects| {
                 if world.random.bool() {
@@ -349,6 +365,7 @@ impl World {
             begun: vec![0; count as usize],
             retries: terms.retries,
             priority: terms.priority,
+            pinned: false,
             was_sent: false,
             id: WorkId::default(),
         });
@@ -371,6 +388,47 @@ impl World {
         self.widest = self.widest.max(max);
         self.tell(|world, effects| world.reactor.resize(min, max, world.now, effects));
         assert_eq!(self.reactor.min_and_max(), (min, max));
+    }
+
+    fn broadcast(&mut self) {
+        let terms = Terms {
+            count: 1,
+            retries: self.random.u32(0..2),
+            timeout: None,
+            priority: 0,
+        };
+        let first = self.submissions.len();
+        let admitted = !matches!(
+            self.reactor.admits(),
+            Err(Refusal::Closed | Refusal::Broken(_))
+        );
+        // More than there can be workers.
+        for _ in 0..2 * self.widest {
+            self.submissions.push(Submission {
+                resolved: vec![0],
+                begun: vec![0],
+                retries: terms.retries,
+                pinned: true,
+                ..Submission::default()
+            });
+        }
+        let calls = self.tell(|world, effects| {
+            let mut next = first;
+            world.reactor.broadcast(terms, world.now, effects, || {
+                next += 1;
+                next - 1
+            })
+        });
+        assert_eq!(calls.is_ok(), admitted);
+        let calls = calls.unwrap_or_default();
+        if admitted {
+            let workers = calls.len();
+            assert!(workers >= self.limits.min_workers as usize || self.reactor.broken().is_some());
+        }
+        self.submissions.truncate(first + calls.len());
+        for (submission, id) in self.submissions[first..].iter_mut().zip(calls) {
+            submission.id = id;
+        }
     }
 
     fn any_id(&mut self) -> Option<WorkId> {
@@ -461,6 +519,13 @@ impl World {
                 self.measure(worker);
                 self.tell(|world, effects| world.reactor.joined(worker, world.now, effects));
             }
+            Phase::Ready if self.cursed && dice < 6 => self.die(
+                worker,
+                ExitHow::Signal {
+                    number: 11,
+                    core_dumped: false,
+                },
+            ),
             Phase::Ready => self.work(worker, dice),
         }
     }
@@ -624,11 +689,22 @@ impl World {
 
     /// Lets the pool come to rest, still open: then it has as many workers as it is to have.
     fn rest(&mut self) {
-        let whole = !self.rough && self.reactor.admits().is_ok() && !self.submissions.is_empty();
+        let whole = !self.rough
+            && !self.cursed
+            && self.reactor.admits().is_ok()
+            && !self.submissions.is_empty();
         self.rough = false;
         for _ in 0..300 {
             self.let_all_act();
             self.pass_time();
+            let mut processes = self.processes.values();
+            let stays = |one: &Process| one.phase == Phase::Ready && !one.doomed && !one.leaving;
+            if self.reactor.unresolved() == 0
+                && self.reactor.next_deadline().is_none()
+                && processes.all(stays)
+            {
+                break;
+            }
         }
         if !whole || self.reactor.broken().is_some() {
             return;

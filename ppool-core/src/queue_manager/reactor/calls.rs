@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Cancel, Life, Reactor, State, Terms};
 use crate::{
-    ids::{WorkId, WorkerId},
+    ids::{Slot, WorkId, WorkerId},
     queue::{Place, StopReason, WorkItem},
     queue_manager::effect::{Effect, Failure, Refusal},
 };
@@ -21,7 +21,16 @@ impl<C: Clone> Reactor<C> {
         if let Err(refusal) = self.admits() {
             return Err((cargo, refusal));
         }
-        let id = self.items.insert(|id| WorkItem {
+        let id = self.insert(cargo, terms, None);
+        self.pending.push_back(id, terms.priority);
+        self.started = true;
+        self.resting = false;
+        self.advance(now, effects);
+        Ok(id)
+    }
+
+    pub(super) fn insert(&mut self, cargo: C, terms: Terms, pinned: Option<Slot>) -> WorkId {
+        self.items.insert(|id| WorkItem {
             id,
             cargo,
             count: terms.count,
@@ -34,14 +43,10 @@ impl<C: Clone> Reactor<C> {
             retries: terms.retries,
             timeout: terms.timeout,
             priority: terms.priority,
+            pinned,
             place: Place::Waiting,
             stop: None,
-        });
-        self.pending.push_back(id, terms.priority);
-        self.started = true;
-        self.resting = false;
-        self.advance(now, effects);
-        Ok(id)
+        })
     }
 
     /// Whether a submission would be accepted now.
@@ -59,15 +64,18 @@ impl<C: Clone> Reactor<C> {
 
     /// Takes a call back if it has not started.
     pub(crate) fn cancel(&mut self, id: WorkId, effects: &mut Vec<Effect<C>>) -> Cancel {
-        match self.items.get(id).map(|item| item.place) {
+        match self.items.get(id).map(|item| (item.place, item.pinned)) {
             None => Cancel::TooLate,
-            Some(Place::Waiting) => {
+            Some((Place::Waiting, pinned)) => {
                 self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
-                self.forget_waiting(1);
+                match pinned {
+                    Some(slot) => self.unpin(id, slot),
+                    None => self.forget_waiting(1),
+                }
                 self.check_stopped(effects);
                 Cancel::Done
             }
-            Some(Place::InFlight(slot)) => Cancel::Ask(self.worker(slot)),
+            Some((Place::InFlight(slot), _)) => Cancel::Ask(self.worker(slot)),
         }
     }
 

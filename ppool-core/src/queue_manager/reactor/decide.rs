@@ -15,8 +15,10 @@ impl<C: Clone> Reactor<C> {
     /// Does what has become possible: starts workers, sends calls, lets workers leave.
     pub(super) fn advance(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
         self.now = now;
+        self.deliver(now, effects);
         self.dispatch(now, effects);
         self.refill(now, effects);
+        self.return_mail(effects);
         self.drop_extra(now, effects);
         if self.life == Life::Closing && self.pending.is_empty() {
             while let Some(slot) = self.idle.pop() {
@@ -57,7 +59,10 @@ impl<C: Clone> Reactor<C> {
         }
         if row.in_flight.is_empty() {
             row.running_since = now;
-            self.idle.pop_if(|idle| *idle == slot);
+            match self.idle.last() {
+                Some(&last) if last == slot => drop(self.idle.pop()),
+                _ => self.idle.retain(|&idle| idle != slot),
+            }
         }
         row.in_flight.push_back(id);
         effects.push(Effect::Send(self.worker(slot), id));
@@ -141,7 +146,11 @@ impl<C: Clone> Reactor<C> {
         for &id in &waiting {
             self.fail_rest(id, failure, effects);
         }
-        self.forget_waiting(waiting.len());
+        let pinned = std::mem::take(&mut self.mail);
+        self.forget_waiting(waiting.len() - pinned);
+        for row in &mut self.rows {
+            row.mail.clear();
+        }
     }
 
     /// Items that waited were removed from the table.

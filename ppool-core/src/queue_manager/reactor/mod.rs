@@ -21,6 +21,7 @@
 //! SUP-1: an event with an old generation is ignored. SUP-2: a start-up failure breaks the pool.
 //! SUP-3: every way out of a process has a deadline after which the next, harder one is taken.
 
+mod broadcast;
 mod calls;
 mod crash_loop;
 mod decide;

@@ -47,16 +47,21 @@ impl<C: Clone> Reactor<C> {
 
     /// How many workers there should be: from the first call on at least the least number; in a
     /// pool that closes, no more than there are calls.
-    fn wanted(&self, census: &Census) -> usize {
+    pub(super) fn wanted(&self, census: &Census) -> usize {
         let calls = self.pending.len() + census.held;
         match self.life {
-            _ if self.broken.is_some() => 0,
-            Life::Open if self.started && !self.resting => {
-                calls.clamp(self.limits.min_workers as usize, self.ceiling())
-            }
-            Life::Open => 0,
-            Life::Closing => calls.min(self.limits.max_workers as usize),
-            Life::Terminating | Life::Stopped => 0,
+            _ if !self.may_start() => 0,
+            Life::Open => calls.clamp(self.limits.min_workers as usize, self.ceiling()),
+            _ => calls.min(self.limits.max_workers as usize),
+        }
+    }
+
+    /// Whether workers are started at all.
+    pub(super) fn may_start(&self) -> bool {
+        match self.life {
+            Life::Open => self.started && !self.resting && self.broken.is_none(),
+            Life::Closing => self.broken.is_none(),
+            Life::Terminating | Life::Stopped => false,
         }
     }
 
@@ -69,15 +74,21 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
+    /// How many more processes there may be now.
+    pub(super) fn spare(&self, census: &Census) -> usize {
+        self.ceiling().saturating_sub(census.processes)
+    }
+
     /// How many slots can be filled now.
     fn to_start(&self, census: &Census) -> usize {
         let coming = census.living + census.paused;
         let missing = self.wanted(census).saturating_sub(coming);
-        missing.min(self.ceiling().saturating_sub(census.processes))
+        missing.min(self.spare(census))
     }
 
     /// Starts workers while more are wanted.
     pub(super) fn refill(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        self.refill_for_mail(now, effects);
         let mut to_start = self.to_start(&self.census());
         if to_start == 0 {
             return;
@@ -94,7 +105,7 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
-    fn start_worker(&mut self, slot: Slot, now: Duration, effects: &mut Vec<Effect<C>>) {
+    pub(super) fn start_worker(&mut self, slot: Slot, now: Duration, effects: &mut Vec<Effect<C>>) {
         let deadline = now + self.limits.start_timeout;
         let budget = self.limits.max_tasks.unwrap_or(u32::MAX);
         self.rows[slot.0 as usize].starts(deadline, budget);
@@ -104,12 +115,15 @@ impl<C: Clone> Reactor<C> {
     /// When the next slot may be filled that waits for it.
     pub(super) fn next_start(&self) -> Option<Duration> {
         let census = self.census();
-        let waiting = self.wanted(&census) > census.living && census.processes < self.ceiling();
+        if census.paused == 0 || self.spare(&census) == 0 || !self.may_start() {
+            return None;
+        }
+        let wanted = self.wanted(&census) > census.living;
         let pauses = self.rows.iter().filter_map(|row| match row.state {
-            State::Vacant { not_before } if not_before > self.now => Some(not_before),
+            State::Vacant { not_before } if wanted || !row.mail.is_empty() => Some(not_before),
             _ => None,
         });
-        pauses.min().filter(|_| waiting)
+        pauses.filter(|pause| *pause > self.now).min()
     }
 
     /// The worker has nothing to do: it takes the next call, or leaves if it may not.
@@ -119,7 +133,7 @@ impl<C: Clone> Reactor<C> {
         if row.takes_calls() {
             row.idle_since = now;
             self.idle.push(slot);
-        } else {
+        } else if row.mail.is_empty() || row.budget == 0 {
             self.leave(slot, now, effects);
         }
     }

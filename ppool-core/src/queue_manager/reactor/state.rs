@@ -112,6 +112,8 @@ pub(super) enum State {
 pub(super) struct Row {
     pub(super) generation: u32,
     pub(super) state: State,
+    /// What only the worker of this slot may do, and does not have yet.
+    pub(super) mail: VecDeque<WorkId>,
     /// What the worker has, the running one first.
     pub(super) in_flight: VecDeque<WorkId>,
     /// Since when the first of them has been running.
@@ -141,6 +143,7 @@ impl Row {
             state: State::Vacant {
                 not_before: Duration::ZERO,
             },
+            mail: VecDeque::new(),
             in_flight: VecDeque::new(),
             running_since: Duration::ZERO,
             idle_since: Duration::ZERO,
@@ -203,6 +206,8 @@ pub(crate) struct Reactor<C> {
     pub(super) limits: Limits,
     pub(super) items: WorkItems<C>,
     pub(super) pending: Pending,
+    /// How many items lie in the mail of slots.
+    pub(super) mail: usize,
     /// By slot; there may be more of them than workers are allowed.
     pub(super) rows: Vec<Row>,
     /// The time of the last event.
@@ -233,6 +238,7 @@ impl<C: Clone> Reactor<C> {
             limits,
             items: WorkItems::default(),
             pending: Pending::default(),
+            mail: 0,
             idle: Vec::new(),
             life: Life::Open,
             broken: None,
@@ -252,7 +258,7 @@ impl<C: Clone> Reactor<C> {
 
     /// How many items wait.
     pub(crate) fn pending(&self) -> usize {
-        self.pending.len()
+        self.pending.len() + self.mail
     }
 
     /// How many items there are, waiting or in flight.

@@ -62,7 +62,7 @@ impl<C: Clone> Reactor<C> {
                 _ => {}
             }
         }
-        self.drop_idle(now, effects);
         self.advance(now, effects);
+        self.drop_idle(now, effects);
     }
 }

@@ -303,7 +303,13 @@ impl<C: Clone> Reactor<C> {
         } else if let Some(item) = self.items.get_mut(id) {
             item.place = Place::Waiting;
             effects.push(Effect::Requeued(item.cargo.clone()));
-            self.pending.push_front(id, item.priority);
+            match item.pinned {
+                Some(slot) => {
+                    self.rows[slot.0 as usize].mail.push_front(id);
+                    self.mail += 1;
+                }
+                None => self.pending.push_front(id, item.priority),
+            }
             // It wants a worker as much as a new call does.
             self.resting = false;
         }
