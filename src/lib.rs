@@ -70,9 +70,9 @@ struct Readme;
 
 pub use ppool_core::{
     AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, Done, EncodeError, Imap,
-    Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall, TaskError,
-    TaskErrorKind, TaskFuture, TaskObject, TaskState, WaitFor, Waited, WorkerExit, Workers,
-    as_completed, wait,
+    Pool, PoolBuilder, PoolStats, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall,
+    TaskError, TaskErrorKind, TaskFuture, TaskObject, TaskState, TimeBucket, TimeStats, WaitFor,
+    Waited, WorkerExit, WorkerState, WorkerStats, Workers, as_completed, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;

@@ -21,7 +21,10 @@ pub use error::{
 pub use future::{
     AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
-pub use pool::{Done, Imap, Pool, PoolBuilder, Shutdown, TaskCall, Workers};
+pub use pool::{
+    Done, Imap, Pool, PoolBuilder, PoolStats, Shutdown, TaskCall, TimeBucket, TimeStats,
+    WorkerState, WorkerStats, Workers,
+};
 pub use task::{Callable, Task, TaskObject};
 
 #[doc(hidden)]

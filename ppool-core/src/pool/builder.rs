@@ -91,6 +91,7 @@ pub struct PoolBuilder {
     idle_timeout: Duration,
     max_tasks_per_worker: Option<usize>,
     max_memory_growth: Option<u64>,
+    histograms: bool,
     queue_capacity: usize,
     name: String,
     initializer: Option<Result<BootCall, EncodeError>>,
@@ -126,6 +127,7 @@ impl PoolBuilder {
             idle_timeout: Duration::from_secs(60),
             max_tasks_per_worker: None,
             max_memory_growth: None,
+            histograms: false,
             queue_capacity: 1 << 20,
             name: "ppool".into(),
             initializer: None,
@@ -200,6 +202,16 @@ impl PoolBuilder {
     /// together are finished first.
     pub fn max_memory_growth(mut self, bytes: u64) -> Self {
         self.max_memory_growth = Some(bytes);
+        self
+    }
+
+    /// Whether it is counted how long calls wait and run; [`Pool::stats`] then has it in `waiting`
+    /// and `running`. Default: false.
+    ///
+    /// It costs each call some ten nanoseconds and the pool some 80 KiB.
+    #[cfg(feature = "stats")]
+    pub fn histograms(mut self, wanted: bool) -> Self {
+        self.histograms = wanted;
         self
     }
 
@@ -358,6 +370,7 @@ impl PoolBuilder {
                     .max_tasks_per_worker
                     .and_then(|calls| u32::try_from(calls).ok()),
                 max_memory_growth: self.max_memory_growth,
+                histograms: self.histograms,
                 call_queue: 1,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,

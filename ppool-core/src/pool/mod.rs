@@ -7,9 +7,13 @@ mod gather;
 mod handle;
 mod map;
 mod options;
+mod stats;
 
 pub use builder::{PoolBuilder, Workers};
 pub use callbacks::Done;
 pub use handle::{Pool, Shutdown};
 pub use map::Imap;
 pub use options::TaskCall;
+pub use stats::{PoolStats, WorkerState, WorkerStats};
+
+pub use crate::queue_manager::{TimeBucket, TimeStats};

@@ -9,7 +9,9 @@
 //! queues of the workers).
 
 mod pending;
+mod stamp;
 mod work_item;
 
 pub(crate) use pending::Pending;
+pub(crate) use stamp::Stamp;
 pub(crate) use work_item::{Place, StopReason, WorkItem, WorkItems};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Stamp;
 use crate::ids::{Slot, WorkId};
 
 /// One call, or one chunk of calls of the same task, that is not resolved yet.
@@ -29,6 +30,8 @@ pub(crate) struct WorkItem<C> {
     pub(crate) unread: u32,
     /// How long each of the calls may run.
     pub(crate) timeout: Option<Duration>,
+    /// When it came in.
+    pub(crate) submitted: Stamp,
     /// Those of a higher one go first.
     pub(crate) priority: i32,
     /// The slot whose worker alone may do it, if so.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::{BrokenPool, ExitHow, WorkerExit},
+    future::Outcome,
     ids::WorkerId,
     link::LinkState,
     sys::pidfd::Exit,
@@ -148,6 +149,9 @@ impl QueueManager {
                 let accepted = reactor.result(id, work_id, attempt, index, now, effects);
                 if let Some(Accepted::Value(cargo, index)) = accepted {
                     let outcome = outcome_of(cargo.entry, work_id, outcome);
+                    if matches!(outcome, Outcome::Error(_)) {
+                        reactor.was_error();
+                    }
                     core.hooks.extend(cargo.sink.resolve(index, outcome));
                 }
             }

@@ -21,6 +21,7 @@ mod effect;
 mod engine;
 mod event_loop;
 mod incoming;
+mod look;
 mod manager;
 mod outcome;
 mod reactor;
@@ -33,5 +34,7 @@ pub(crate) use at_exit::drain;
 pub(crate) use cargo::{Cargo, Sink};
 
 pub(crate) use effect::Refusal;
+pub(crate) use look::WorkerLook;
 pub(crate) use manager::{QueueManager, Settings};
-pub(crate) use reactor::{Limits, Terms};
+pub(crate) use reactor::{Activity, Limits, Terms};
+pub use reactor::{TimeBucket, TimeStats};

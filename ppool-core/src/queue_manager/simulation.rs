@@ -104,6 +104,7 @@ impl World {
             max_workers,
             max_tasks: random.bool().then(|| random.u32(1..6)),
             max_memory_growth: (random.u8(0..4) == 0).then_some(100),
+            histograms: random.u8(0..=255) == 0,
             strict: random.bool(),
             idle_timeout: random
                 .bool()
@@ -315,6 +316,25 @@ impl World {
             self.reactor
         );
         assert!(self.stopped <= 1, "the pool ended twice");
+    }
+
+    /// Each call is counted in exactly one place.
+    fn check_totals(&self) {
+        let view = self.reactor.look(self.now);
+        let calls = self.submissions.iter().flat_map(|one| &one.resolved);
+        let (resolved, open): (Vec<u32>, Vec<u32>) = calls.partition(|&&times| times > 0);
+        let totals = view.totals;
+        assert_eq!(totals.submitted as usize, resolved.len() + open.len());
+        let ended = totals.finished + totals.failed + totals.cancelled;
+        assert_eq!(ended as usize, resolved.len(), "{totals:?}");
+        let held = self.processes.values().flat_map(|process| &process.calls);
+        let held: u32 = held.map(|held| held.end - held.next).sum();
+        assert_eq!(view.in_flight, u64::from(held));
+        assert_eq!((view.pending + view.in_flight) as usize, open.len());
+        assert!(view.workers.len() == self.processes.len());
+        let begun = self.submissions.iter().flat_map(|one| &one.begun);
+        let begun: u32 = begun.sum();
+        assert!(u64::from(begun) <= totals.submitted + totals.retried);
     }
 
     fn step(&mut self) {
@@ -775,6 +795,7 @@ fn run(seed: u64) {
     let mut world = World::new(seed);
     for _ in 0..world.random.u32(5..80) {
         world.step();
+        world.check_totals();
     }
     if world.random.u8(0..4) == 0 {
         world.rest();

@@ -37,13 +37,16 @@ impl<C: Clone> Reactor<C> {
             Err(Refusal::Full) if !self.items.is_full() => {}
             Err(refusal) => return Err(refusal),
         }
-        self.started = true;
+        if !self.started {
+            self.started = true;
+            self.first_call = now;
+        }
         self.resting = false;
         // Those that are to be there are started first, and get it too.
         self.advance(now, effects);
         let mut calls = Vec::new();
         for slot in self.audience() {
-            let id = self.insert(make(), terms, Some(slot));
+            let id = self.insert(make(), terms, now, Some(slot));
             self.rows[slot.0 as usize].mail.push_back(id);
             self.mail += 1;
             calls.push(id);

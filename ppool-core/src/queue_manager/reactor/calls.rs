@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Cancel, Life, Reactor, State, Terms};
 use crate::{
     ids::{Slot, WorkId, WorkerId},
-    queue::{Place, StopReason, WorkItem},
+    queue::{Place, Stamp, StopReason, WorkItem},
     queue_manager::effect::{Effect, Failure, Refusal},
 };
 
@@ -21,15 +21,26 @@ impl<C: Clone> Reactor<C> {
         if let Err(refusal) = self.admits() {
             return Err((cargo, refusal));
         }
-        let id = self.insert(cargo, terms, None);
+        let id = self.insert(cargo, terms, now, None);
         self.pending.push_back(id, terms.priority);
-        self.started = true;
         self.resting = false;
         self.advance(now, effects);
         Ok(id)
     }
 
-    pub(super) fn insert(&mut self, cargo: C, terms: Terms, pinned: Option<Slot>) -> WorkId {
+    /// Takes in an item; it is the caller's to put it where it waits.
+    pub(super) fn insert(
+        &mut self,
+        cargo: C,
+        terms: Terms,
+        now: Duration,
+        pinned: Option<Slot>,
+    ) -> WorkId {
+        if !self.started {
+            self.started = true;
+            self.first_call = now;
+        }
+        self.totals.submitted += u64::from(terms.count);
         self.items.insert(|id| WorkItem {
             id,
             cargo,
@@ -42,6 +53,7 @@ impl<C: Clone> Reactor<C> {
             unread: 0,
             retries: terms.retries,
             timeout: terms.timeout,
+            submitted: Stamp::new(now),
             priority: terms.priority,
             pinned,
             place: Place::Waiting,
@@ -88,11 +100,11 @@ impl<C: Clone> Reactor<C> {
         effects: &mut Vec<Effect<C>>,
     ) {
         let Some(row) = self.row(worker) else {
-            self.stale += 1;
+            self.totals.stale += 1;
             return;
         };
         let Some(at) = row.in_flight.iter().position(|&held| held == id) else {
-            self.stale += 1;
+            self.totals.stale += 1;
             return;
         };
         row.in_flight.remove(at);

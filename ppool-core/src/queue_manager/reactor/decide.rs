@@ -59,12 +59,17 @@ impl<C: Clone> Reactor<C> {
         }
         if row.in_flight.is_empty() {
             row.running_since = now;
+            if self.times.is_on()
+                && let Some(item) = self.items.get(id)
+            {
+                self.times.begins(item.submitted, now);
+            }
             match self.idle.last() {
                 Some(&last) if last == slot => drop(self.idle.pop()),
                 _ => self.idle.retain(|&idle| idle != slot),
             }
         }
-        row.in_flight.push_back(id);
+        self.rows[slot.0 as usize].in_flight.push_back(id);
         effects.push(Effect::Send(self.worker(slot), id));
     }
 
@@ -167,6 +172,7 @@ impl<C: Clone> Reactor<C> {
         effects: &mut Vec<Effect<C>>,
     ) {
         if let Some(item) = self.items.remove(id) {
+            self.totals.fail(item.count - item.next, failure);
             effects.push(Effect::Fail {
                 cargo: item.cargo,
                 id,

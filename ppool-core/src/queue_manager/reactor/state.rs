@@ -2,6 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::{
+    times::Times,
+    totals::{Rate, Totals},
+};
 use crate::{
     error::BrokenPool,
     ids::{Generation, Slot, WorkId, WorkerId},
@@ -41,6 +45,8 @@ pub(crate) struct Limits {
     pub(crate) max_tasks: Option<u32>,
     /// After how many bytes of memory more than at its start a worker is replaced.
     pub(crate) max_memory_growth: Option<u64>,
+    /// Whether it is counted how long calls wait and run.
+    pub(crate) histograms: bool,
     /// How many items one worker may have at a time, the running one included.
     pub(crate) call_queue: usize,
     /// How many items may wait.
@@ -120,6 +126,8 @@ pub(super) struct Row {
     pub(super) running_since: Duration,
     /// Since when it has had nothing, while it has nothing.
     pub(super) idle_since: Duration,
+    /// How many calls it has done.
+    pub(super) calls_done: u64,
     /// How many calls it may still be given.
     pub(super) budget: u32,
     /// Whether it is to leave when it has finished what it has, and gets nothing more.
@@ -147,6 +155,7 @@ impl Row {
             in_flight: VecDeque::new(),
             running_since: Duration::ZERO,
             idle_since: Duration::ZERO,
+            calls_done: 0,
             budget: 0,
             retiring: false,
             first_memory: None,
@@ -161,6 +170,7 @@ impl Row {
     pub(super) fn starts(&mut self, deadline: Duration, budget: u32) {
         self.generation += 1;
         self.state = State::Starting { deadline };
+        self.calls_done = 0;
         self.budget = budget;
         self.retiring = false;
         self.first_memory = None;
@@ -225,8 +235,11 @@ pub(crate) struct Reactor<C> {
     pub(super) spawn_failures: u32,
     /// When a worker has done a call last.
     pub(super) last_result: Option<Duration>,
-    /// Messages of workers that were gone, or about calls that were resolved.
-    pub(super) stale: u64,
+    pub(super) totals: Totals,
+    pub(super) rate: Rate,
+    pub(super) times: Times,
+    /// When the first call came in, once one has.
+    pub(super) first_call: Duration,
 }
 
 impl<C: Clone> Reactor<C> {
@@ -247,7 +260,10 @@ impl<C: Clone> Reactor<C> {
             start_deaths: 0,
             last_result: None,
             spawn_failures: 0,
-            stale: 0,
+            totals: Totals::default(),
+            rate: Rate::default(),
+            times: Times::new(limits.histograms),
+            first_call: Duration::ZERO,
         }
     }
 

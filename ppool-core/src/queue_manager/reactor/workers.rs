@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
-    ids::{WorkId, WorkerId},
+    ids::{Slot, WorkId, WorkerId},
     queue::Place,
     queue_manager::effect::{Effect, Failure, StopSignal},
 };
@@ -16,6 +16,7 @@ use crate::{
 impl<C: Clone> Reactor<C> {
     /// The process exists.
     pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
+        self.totals.workers_started += 1;
         // It may have been given up while it was being started.
         match self.row(worker).map(|row| row.state) {
             Some(State::Terminating { .. }) => {
@@ -66,7 +67,7 @@ impl<C: Clone> Reactor<C> {
     /// The worker is ready for calls.
     pub(crate) fn joined(&mut self, worker: WorkerId, now: Duration, effects: &mut Vec<Effect<C>>) {
         let Some(row) = self.row(worker) else {
-            self.stale += 1;
+            self.totals.stale += 1;
             return;
         };
         if matches!(row.state, State::Starting { .. }) {
@@ -87,7 +88,7 @@ impl<C: Clone> Reactor<C> {
         effects: &mut Vec<Effect<C>>,
     ) {
         if self.row(worker).is_none() {
-            self.stale += 1;
+            self.totals.stale += 1;
             return;
         }
         self.break_pool(cause, effects);
@@ -107,7 +108,7 @@ impl<C: Clone> Reactor<C> {
         effects: &mut Vec<Effect<C>>,
     ) -> Option<Accepted<C>> {
         let Some(accepted) = self.accept(worker, id, attempt, index, now, effects) else {
-            self.stale += 1;
+            self.totals.stale += 1;
             return None;
         };
         self.advance(now, effects);
@@ -132,6 +133,7 @@ impl<C: Clone> Reactor<C> {
         }
         let stopped = item.stop.take();
         if let Some(reason) = stopped {
+            self.totals.fail(1, &failure_of(reason));
             effects.push(Effect::Fail {
                 cargo: item.cargo.clone(),
                 id,
@@ -152,8 +154,12 @@ impl<C: Clone> Reactor<C> {
         };
         let removed = last.then(|| self.items.remove(id)).flatten();
         self.last_result = Some(now);
+        self.totals.finished += u64::from(stopped.is_none());
+        self.rate.note(now);
         let row = self.row(worker)?;
+        let ran = now.saturating_sub(row.running_since);
         row.running_since = now;
+        row.calls_done += 1;
         row.fruitless_deaths = 0;
         if last_sent {
             row.in_flight.pop_front();
@@ -164,12 +170,30 @@ impl<C: Clone> Reactor<C> {
                 self.requeue(id, effects);
             }
         }
+        self.times.ends(ran);
+        self.next_begins(worker.slot, now);
         Some(
             match (stopped, cargo.or_else(|| removed.map(|item| item.cargo))) {
                 (None, Some(cargo)) => Accepted::Value(cargo, index),
                 _ => Accepted::Discarded,
             },
         )
+    }
+
+    /// What the caller got was an error: it does not count as finished.
+    pub(crate) fn was_error(&mut self) {
+        self.totals.finished -= 1;
+        self.totals.failed += 1;
+    }
+
+    /// The worker goes on with the next of the calls that it has.
+    fn next_begins(&mut self, slot: Slot, now: Duration) {
+        let next = self.rows[slot.0 as usize].in_flight.front();
+        if self.times.is_on()
+            && let Some(item) = next.and_then(|&id| self.items.get(id))
+        {
+            self.times.begins(item.submitted, now);
+        }
     }
 
     /// The worker's link is closed. Mostly its process is ending; one that lives on without a link
@@ -199,7 +223,7 @@ impl<C: Clone> Reactor<C> {
         effects: &mut Vec<Effect<C>>,
     ) {
         let Some(row) = self.row(worker) else {
-            self.stale += 1;
+            self.totals.stale += 1;
             return;
         };
         let before = row.state;
@@ -272,6 +296,7 @@ impl<C: Clone> Reactor<C> {
         let stop = item.stop.take();
         if stop.is_none() && item.attempt < item.retries && !terminating {
             item.attempt += 1;
+            self.totals.retried += 1;
             self.requeue(id, effects);
             return;
         }
@@ -283,6 +308,7 @@ impl<C: Clone> Reactor<C> {
             self.fail_rest(id, &failure, effects);
             return;
         }
+        self.totals.fail(1, &failure);
         effects.push(Effect::Fail {
             cargo: item.cargo.clone(),
             id,

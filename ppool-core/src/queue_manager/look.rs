@@ -1,0 +1,51 @@
+//! What a pool is doing, for those who only want to look: what the reactor knows, and which process
+//! and which task that is.
+
+use super::{
+    QueueManager,
+    reactor::{PoolView, WorkerView},
+};
+
+/// A pool at one moment.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) pool: PoolView,
+    /// In order of their slots.
+    pub(crate) workers: Vec<WorkerLook>,
+    pub(crate) min_and_max: (u32, u32),
+    /// Why no worker can be started, if so.
+    pub(crate) broken: Option<String>,
+}
+
+/// A worker at one moment.
+#[derive(Debug)]
+pub(crate) struct WorkerLook {
+    pub(crate) view: WorkerView,
+    /// Its process, once there is one.
+    pub(crate) pid: Option<u32>,
+    /// The name of the task that it runs.
+    pub(crate) task: Option<&'static str>,
+}
+
+impl QueueManager {
+    /// Looks at everything once.
+    pub(crate) fn look(&self) -> Look {
+        let mut core = self.lock();
+        let mut pool = core.reactor.look(self.now());
+        let views = std::mem::take(&mut pool.workers);
+        let workers = views.into_iter().map(|view| WorkerLook {
+            pid: core.worker(view.id).map(|worker| worker.pid),
+            task: view
+                .call
+                .and_then(|id| core.reactor.item(id))
+                .map(|item| item.cargo.entry.name),
+            view,
+        });
+        Look {
+            workers: workers.collect(),
+            pool,
+            min_and_max: core.reactor.min_and_max(),
+            broken: core.reactor.broken().map(ToString::to_string),
+        }
+    }
+}
