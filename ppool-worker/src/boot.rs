@@ -32,12 +32,14 @@ use ppool_core::{
     link::WorkerLink,
     task::Registry,
     wire::{
-        Boot, BootCall, CallOutcome, FromWorker, Hello, PROTOCOL, ToWorker, initializer_failure,
+        Boot, BootCall, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL, ToWorker,
+        initializer_failure,
     },
 };
 
 use crate::{
     call_loop::{self, Work},
+    hook,
     invoke::invoke,
     panic::{self, Running},
     state,
@@ -50,6 +52,8 @@ pub(crate) enum Ending {
     Finished,
     /// It could not start, and has said why.
     StartFailed,
+    /// It could not start for want of processes or memory.
+    Shortage,
     /// Nobody is there any more to work for. The call thread may still be running.
     ParentLost,
 }
@@ -75,8 +79,17 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
     };
     match settle(boot, registry, &link) {
         Ok(worker) => control(&*link, worker),
-        Err(message) => start_failed(&*link, &message),
+        Err(NotSettled::Failed(message)) => start_failed(&*link, &message),
+        Err(NotSettled::Shortage) => Ending::Shortage,
     }
+}
+
+/// Why this process can't become the worker.
+enum NotSettled {
+    /// For this reason, and another process could not either.
+    Failed(String),
+    /// For want of processes or memory, which may be different later.
+    Shortage,
 }
 
 /// Tells why the worker doesn't start.
@@ -100,11 +113,13 @@ fn settle(
     boot: Boot,
     registry: &'static Registry,
     link: &Arc<dyn WorkerLink>,
-) -> Result<CallThread, String> {
+) -> Result<CallThread, NotSettled> {
     if let Some(directory) = &boot.current_dir {
         std::env::set_current_dir(directory).map_err(|error| {
             let directory = directory.display();
-            format!("could not change to the directory `{directory}`: {error}")
+            NotSettled::Failed(format!(
+                "could not change to the directory `{directory}`: {error}"
+            ))
         })?;
     }
     state::become_worker(boot.worker);
@@ -120,12 +135,13 @@ fn settle(
             panic::watch_this_thread(link.clone());
             let how = work(&boot, registry, &*link, &calls);
             ending.get_or_init(|| how);
-            link.stop_receiving();
+            if link.stop_receiving().is_err() {
+                // The control thread can't be told any more, and nobody else either.
+                hook::exit_now(PARENT_LOST_EXIT);
+            }
         };
         let builder = thread::Builder::new().name(name).stack_size(stack_size());
-        builder
-            .spawn(work)
-            .map_err(|error| format!("could not start the thread that runs calls: {error}"))?
+        builder.spawn(work).map_err(|_| NotSettled::Shortage)?
     };
     Ok(CallThread {
         queue,
