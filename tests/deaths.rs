@@ -274,15 +274,26 @@ fn what_no_thread_survives_costs_one_call() {
         "{overflown:?}"
     );
     assert_eq!(pool.apply(square, 4).unwrap(), 16);
-    let panicked = pool.apply(panic_twice, ()).unwrap_err();
-    assert!(
-        panicked.is_panic() || lost(&panicked).signal_name() == Some("SIGABRT"),
-        "{panicked:?}"
-    );
-    assert_eq!(pool.apply(square, 4).unwrap(), 16);
     let starved = pool.apply(ask_for_all_memory, ()).unwrap_err();
     assert_eq!(lost(&starved).signal_name(), Some("SIGABRT"), "{starved:?}");
     assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+/// The worker tells of the panic before it is gone. In a program with `panic = "abort"` every panic
+/// is like this.
+#[test]
+fn a_panic_that_can_not_unwind_costs_one_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    for n in 0..20 {
+        let panicked = pool.submit(panic_twice, ());
+        // One call waits behind it, and one comes as soon as it is told.
+        let behind = pool.submit(square, n);
+        let error = panicked.wait().unwrap_err();
+        assert!(error.is_panic(), "{error:?}");
+        assert_eq!(pool.apply(square, n + 1).unwrap(), (n + 1) * (n + 1));
+        assert_eq!(behind.wait().unwrap(), n * n);
+    }
 }
 
 /// Starts a process that lives on, and ends.
