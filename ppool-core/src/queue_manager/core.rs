@@ -163,7 +163,7 @@ impl QueueManager {
                         let error = task_error(&cargo, id, failure);
                         for index in calls {
                             let outcome = Outcome::Error(error.clone());
-                            core.hooks.extend(cargo.sink.resolve(index, outcome));
+                            cargo.sink.resolve(index, outcome, &mut core.hooks);
                         }
                     }
                     Effect::Stopped => {

@@ -3,8 +3,7 @@
 use super::{
     QueueManager,
     core::Core,
-    outcome::outcome_of,
-    reactor::Accepted,
+    results::Run,
     worker::{NotStarted, Started},
 };
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     link::LinkState,
     sys::pidfd::Exit,
     task::Registry,
-    wire::{Boot, FromWorker, Hello, PROTOCOL, ResultItem},
+    wire::{Boot, FromWorker, Hello, PROTOCOL},
 };
 
 impl QueueManager {
@@ -54,9 +53,7 @@ impl QueueManager {
             return;
         };
         let state = worker.link.drive(&mut messages);
-        for message in messages {
-            self.message(core, id, message);
-        }
+        self.messages(core, id, messages);
         match state {
             Ok(LinkState::Open) => core.watch(id),
             // A link that fails is of no more use than a closed one.
@@ -85,9 +82,7 @@ impl QueueManager {
             let mut messages = Vec::new();
             let state = worker.link.drive(&mut messages);
             let nothing = messages.is_empty();
-            for message in messages {
-                self.message(core, id, message);
-            }
+            self.messages(core, id, messages);
             if nothing || !matches!(state, Ok(LinkState::Open)) {
                 break;
             }
@@ -121,7 +116,15 @@ impl QueueManager {
         reactor.exited(id, &exit, started, now, effects);
     }
 
-    fn message(&self, core: &mut Core, id: WorkerId, message: FromWorker) {
+    fn messages(&self, core: &mut Core, id: WorkerId, messages: Vec<FromWorker>) {
+        let mut run = None;
+        for message in messages {
+            self.message(core, id, &mut run, message);
+        }
+        self.values(core, id, run);
+    }
+
+    fn message(&self, core: &mut Core, id: WorkerId, run: &mut Option<Run>, message: FromWorker) {
         let now = self.now();
         let Core {
             reactor, effects, ..
@@ -137,19 +140,7 @@ impl QueueManager {
                 let cause = BrokenPool::new(format!("a worker could not start: {message}"));
                 reactor.start_failed(id, cause, now, effects);
             }
-            FromWorker::Result(result) => {
-                let ResultItem {
-                    work_id,
-                    attempt,
-                    index,
-                    outcome,
-                } = result;
-                let accepted = reactor.result(id, work_id, attempt, index, now, effects);
-                if let Some(Accepted::Value(cargo, index)) = accepted {
-                    let outcome = outcome_of(cargo.entry, work_id, outcome);
-                    core.hooks.extend(cargo.sink.resolve(index, outcome));
-                }
-            }
+            FromWorker::Result(result) => self.result(core, id, run, result),
             FromWorker::Bye => {}
         }
     }

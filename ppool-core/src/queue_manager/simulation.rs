@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     effect::{Effect, Failure, StopSignal},
-    reactor::{Accepted, Cancel, Limits, Reactor, Terms},
+    reactor::{Accepted, Calls, Cancel, Limits, Reactor, Terms},
 };
 use crate::{
     error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
@@ -380,23 +380,33 @@ impl World {
             );
             return;
         }
-        let (id, attempt, from_first) = (held.id, held.attempt, index - held.first);
-        held.next += 1;
-        if held.next == held.count {
+        let (id, attempt) = (held.id, held.attempt);
+        // Several results may be told at once, but for a call that is being stopped.
+        let stopped = self.reactor.item(id).is_none_or(|item| item.stop.is_some());
+        let most = if stopped { 1 } else { held.count - index };
+        let calls = Calls {
+            index: index - held.first,
+            count: self.random.u32(1..=most),
+        };
+        held.next += calls.count;
+        let (first, next, count) = (index, held.next, held.count);
+        if next == count {
             process.calls.pop_front();
-        } else {
-            // The next call of the chunk begins at once.
-            self.submissions[submission].begun[held.next as usize] += 1;
+        }
+        // The next calls of the chunk begin at once.
+        for begun in first + 1..=next.min(count - 1) {
+            self.submissions[submission].begun[begun as usize] += 1;
         }
         let accepted = self.tell(|world, effects| {
             world
                 .reactor
-                .result(worker, id, attempt, from_first, world.now, effects)
+                .result(worker, id, attempt, calls, world.now, effects)
         });
         match accepted {
-            Some(Accepted::Value(cargo, at)) => {
-                assert_eq!((cargo, at), (submission, index));
-                self.resolve(cargo, index);
+            Some(Accepted::Value { cargo, index, ran }) => {
+                assert_eq!((cargo, index), (submission, first));
+                assert_eq!(ran.is_some(), next == count);
+                (first..next).for_each(|index| self.resolve(cargo, index));
             }
             Some(Accepted::Discarded) => {}
             None => panic!("an expected result was taken for a stale one"),
@@ -462,7 +472,10 @@ impl World {
             return;
         }
         let accepted = self.tell(|world, effects| {
-            let accepted = world.reactor.result(worker, id, 0, 0, world.now, effects);
+            let calls = Calls { index: 0, count: 1 };
+            let accepted = world
+                .reactor
+                .result(worker, id, 0, calls, world.now, effects);
             world.reactor.joined(worker, world.now, effects);
             accepted
         });

@@ -44,6 +44,7 @@ impl<C: Clone> Reactor<C> {
             let row = &mut self.rows[slot.0 as usize];
             if row.in_flight.is_empty() {
                 row.running_since = now;
+                row.head_since = now;
                 self.idle.pop();
             }
             row.in_flight.push_back(id);
