@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub use ppool_core::{
-    BrokenPool, BuildError, Callable, DecodeError, EncodeError, RemoteError, RemotePanic,
-    SubmitError, Task, TaskError, TaskErrorKind, TaskObject, WorkerExit,
+    AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, EncodeError,
+    RemoteError, RemotePanic, SubmitError, Task, TaskError, TaskErrorKind, TaskFuture, TaskObject,
+    TaskState, WaitFor, Waited, WorkerExit, as_completed, wait,
 };
 pub use ppool_macros::{closure, task};
 

@@ -3,8 +3,12 @@
 
 pub mod codec;
 pub mod error;
+pub mod future;
 pub mod ids;
 pub mod link;
+#[doc(hidden)]
+pub mod supervise;
+#[doc(hidden)]
 pub mod sys;
 pub mod task;
 pub mod wire;
@@ -12,6 +16,9 @@ pub mod wire;
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
     TaskError, TaskErrorKind, WorkerExit,
+};
+pub use future::{
+    AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
 pub use task::{Callable, Task, TaskObject};
 

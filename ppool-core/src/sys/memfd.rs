@@ -1,0 +1,176 @@
+//! Memory that processes share: a file without a name, which the kernel frees when the last process
+//! that has it open or mapped is gone. So a crash can't leave it behind.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, SealFlag, fcntl},
+    libc,
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        stat::fstat,
+    },
+    unistd::ftruncate,
+};
+
+use super::fcntl::lift;
+
+/// Shared memory that never gets shorter: it is sealed against that, because a process that reads
+/// beyond the end of its mapping dies of SIGBUS.
+#[derive(Debug)]
+pub struct Memfd {
+    fd: OwnedFd,
+}
+
+impl Memfd {
+    /// `memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)`—`len` bytes, all zero.
+    ///
+    /// Memory is taken from the system only as it is written. The name (without a NUL, at most 249
+    /// bytes) is for people who read `/proc/PID/maps`; it need not be unique.
+    ///
+    /// # Errors
+    /// `EMFILE` or `ENFILE` when descriptors have run out, `ENOMEM` when memory has, `EFBIG` or
+    /// `EINVAL` for a length or a name that can't be.
+    ///
+    /// # References
+    /// - [memfd_create(2)](https://man7.org/linux/man-pages/man2/memfd_create.2.html)
+    /// - [ftruncate(2)](https://man7.org/linux/man-pages/man2/ftruncate.2.html)
+    pub fn create(name: &str, len: u64) -> io::Result<Self> {
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        // Memory that nobody can execute. Since 6.3 the kernel wants to be told, and can be set up
+        // to refuse others; before, it doesn't know the flag.
+        let not_executable = MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
+        let fd = match memfd_create(name, flags | not_executable) {
+            Err(Errno::EINVAL) => memfd_create(name, flags)?,
+            other => other?,
+        };
+        let memfd = Memfd { fd: lift(fd)? };
+        memfd.set_len(len)?;
+        memfd.seal(SealFlag::F_SEAL_SHRINK)?;
+        Ok(memfd)
+    }
+
+    /// `fcntl(fd, F_GET_SEALS)`—takes shared memory that another process has made, if it can't get
+    /// shorter (LINK-2).
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] when it is something else, or not sealed.
+    ///
+    /// # References
+    /// - [F_GET_SEALS(2const)](https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html)
+    pub fn from_peer(fd: OwnedFd) -> io::Result<Self> {
+        let fd = lift(fd)?;
+        let sealed = fcntl(&fd, FcntlArg::F_GET_SEALS)
+            .is_ok_and(|seals| SealFlag::from_bits_retain(seals).contains(SealFlag::F_SEAL_SHRINK));
+        if !sealed {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the descriptor is not memory that is sealed against shrinking",
+            ));
+        }
+        Ok(Memfd { fd })
+    }
+
+    /// `fstat(fd)`—its length in bytes. Others that have it may make it longer at any time, never
+    /// shorter.
+    ///
+    /// # Errors
+    /// None is known.
+    ///
+    /// # References
+    /// - [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html)
+    pub fn byte_len(&self) -> io::Result<u64> {
+        let stat = fstat(&self.fd)?;
+        Ok(u64::try_from(stat.st_size).expect("a length is not negative"))
+    }
+
+    /// `ftruncate(fd, len)`—makes it longer. Existing mappings don't change.
+    ///
+    /// # Errors
+    /// `EPERM` when it is longer already, or sealed against growing.
+    ///
+    /// # References
+    /// - [ftruncate(2)](https://man7.org/linux/man-pages/man2/ftruncate.2.html)
+    pub fn grow(&self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
+    /// `fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)`—from now on nobody can make it longer either.
+    ///
+    /// # Errors
+    /// None is known.
+    ///
+    /// # References
+    /// - [F_ADD_SEALS(2const)](https://man7.org/linux/man-pages/man2/F_ADD_SEALS.2const.html)
+    pub fn seal_growth(&self) -> io::Result<()> {
+        self.seal(SealFlag::F_SEAL_GROW)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = libc::off_t::try_from(len).map_err(|_| Errno::EFBIG)?;
+        Ok(ftruncate(&self.fd, len)?)
+    }
+
+    fn seal(&self, seals: SealFlag) -> io::Result<()> {
+        fcntl(&self.fd, FcntlArg::F_ADD_SEALS(seals))?;
+        Ok(())
+    }
+}
+
+impl AsFd for Memfd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<Memfd> for OwnedFd {
+    fn from(memfd: Memfd) -> OwnedFd {
+        memfd.fd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_until_it_is_sealed_and_never_shrinks() {
+        let memfd = Memfd::create("ppool-test", 4096).unwrap();
+        assert_eq!(memfd.byte_len().unwrap(), 4096);
+        memfd.grow(8192).unwrap();
+        assert_eq!(memfd.byte_len().unwrap(), 8192);
+        assert_eq!(
+            memfd.grow(4096).unwrap_err().raw_os_error(),
+            Some(libc::EPERM)
+        );
+        memfd.seal_growth().unwrap();
+        assert_eq!(
+            memfd.grow(16384).unwrap_err().raw_os_error(),
+            Some(libc::EPERM)
+        );
+        assert_eq!(memfd.byte_len().unwrap(), 8192);
+    }
+
+    #[test]
+    fn a_length_beyond_all_files_is_refused() {
+        let error = Memfd::create("ppool-test", u64::MAX).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EFBIG));
+    }
+
+    #[test]
+    fn a_peer_may_hand_over_sealed_memory_only() {
+        let sealed = Memfd::create("ppool-test", 1).unwrap();
+        assert!(Memfd::from_peer(sealed.into()).is_ok());
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let unsealed = memfd_create("ppool-test", flags).unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        for other in [unsealed, file.into()] {
+            let error = Memfd::from_peer(other).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+    }
+}
