@@ -6,6 +6,7 @@ pub mod error;
 pub mod future;
 pub mod ids;
 pub mod link;
+mod shm;
 #[doc(hidden)]
 pub mod supervise;
 #[doc(hidden)]

@@ -20,7 +20,9 @@ pub(crate) fn decode<T: DeserializeOwned>(input: &mut Decoder<'_>) -> Result<T, 
     let mut rest = input.rest();
     let before = rest.len();
     let value = ciborium::from_reader(&mut rest).map_err(|error| match error {
-        ciborium::de::Error::Io(error) => CodecError::new(format!("the payload is cut short: {error}")),
+        ciborium::de::Error::Io(error) => {
+            CodecError::new(format!("the payload is cut short: {error}"))
+        }
         ciborium::de::Error::Syntax(at) => {
             CodecError::new(format!("the payload is not CBOR at byte {at}"))
         }

@@ -84,7 +84,11 @@ pub trait IntoArgs<Args: ArgList> {
     ///
     /// # Errors
     /// The index of the parameter that could not be encoded, and why.
-    fn encode_args(&self, lanes: &Args::Lanes, out: &mut Encoder) -> Result<(), (usize, CodecError)>;
+    fn encode_args(
+        &self,
+        lanes: &Args::Lanes,
+        out: &mut Encoder,
+    ) -> Result<(), (usize, CodecError)>;
 }
 
 macro_rules! one_parameter {

@@ -42,7 +42,10 @@ fn plain_data_travels_as_its_bytes() {
     assert_eq!(round_trip(lane_of!(String), &"héllo".to_string()), 14);
     assert_eq!(round_trip(lane_of!(Vec<f64>), &vec![1.5; 10]), 88);
     assert_eq!(round_trip(lane_of!(Point), &Point { x: 1.0, y: 2.0 }), 8);
-    assert_eq!(round_trip(lane_of!(Vec<Point>), &vec![Point { x: 1.0, y: 2.0 }; 3]), 32);
+    assert_eq!(
+        round_trip(lane_of!(Vec<Point>), &vec![Point { x: 1.0, y: 2.0 }; 3]),
+        32
+    );
 }
 
 #[test]
@@ -82,7 +85,10 @@ fn borrowed_arguments_encode_like_owned_ones() {
         out.into_bytes()
     }
     let text = (lane_of!(String),);
-    assert_eq!(bytes::<(String,)>(text, "ab"), bytes::<(String,)>(text, "ab".to_string()));
+    assert_eq!(
+        bytes::<(String,)>(text, "ab"),
+        bytes::<(String,)>(text, "ab".to_string())
+    );
     let names = (lane_of!(Vec<String>),);
     assert_eq!(
         bytes::<(Vec<String>,)>(names, ["a".to_string()]),

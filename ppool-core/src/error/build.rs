@@ -16,7 +16,10 @@ pub(crate) enum BuildErrorKind {
     /// The arguments of the initializer or finalizer could not be encoded.
     Encode(super::EncodeError),
     /// The system refused something that the pool needs.
-    System { what: &'static str, source: io::Error },
+    System {
+        what: &'static str,
+        source: io::Error,
+    },
 }
 
 impl BuildError {

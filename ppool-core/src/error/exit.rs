@@ -108,12 +108,14 @@ impl fmt::Display for WorkerExit {
 impl fmt::Debug for WorkerExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("WorkerExit");
-        out.field("pid", &self.pid).field("slot", &self.worker.slot.0);
+        out.field("pid", &self.pid)
+            .field("slot", &self.worker.slot.0);
         match self.how {
             ExitHow::Code(code) => out.field("exit_code", &code),
-            ExitHow::Signal { number, .. } => {
-                out.field("signal", &format_args!("{} ({number})", signal_name(number)))
-            }
+            ExitHow::Signal { number, .. } => out.field(
+                "signal",
+                &format_args!("{} ({number})", signal_name(number)),
+            ),
             ExitHow::Unknown => out.field("status", &"unknown"),
         };
         out.field("task", &self.task)
@@ -127,10 +129,38 @@ impl fmt::Debug for WorkerExit {
 #[must_use]
 pub fn signal_name(number: i32) -> &'static str {
     const NAMES: [&str; 32] = [
-        "signal 0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS",
-        "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM",
-        "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG",
-        "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+        "signal 0",
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGILL",
+        "SIGTRAP",
+        "SIGABRT",
+        "SIGBUS",
+        "SIGFPE",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGSEGV",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGSTKFLT",
+        "SIGCHLD",
+        "SIGCONT",
+        "SIGSTOP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGURG",
+        "SIGXCPU",
+        "SIGXFSZ",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGWINCH",
+        "SIGIO",
+        "SIGPWR",
+        "SIGSYS",
     ];
     usize::try_from(number)
         .ok()

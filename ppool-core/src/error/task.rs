@@ -116,17 +116,25 @@ impl fmt::Display for TaskError {
             TaskErrorKind::Panicked(panic) => write!(f, "task `{task}` panicked{panic}"),
             TaskErrorKind::WorkerLost(exit) => write!(f, "{exit}"),
             TaskErrorKind::TimedOut(limit) => {
-                write!(f, "task `{task}` ran longer than its time limit of {limit:?}")
+                write!(
+                    f,
+                    "task `{task}` ran longer than its time limit of {limit:?}"
+                )
             }
             TaskErrorKind::MemoryLimit => {
-                write!(f, "task `{task}` needed more memory than its worker may use")
+                write!(
+                    f,
+                    "task `{task}` needed more memory than its worker may use"
+                )
             }
             TaskErrorKind::PoolClosed => write!(
                 f,
                 "the call of `{task}` was not accepted: the pool is closed (cannot schedule new \
                  calls after shutdown)"
             ),
-            TaskErrorKind::PoolBroken(cause) => write!(f, "the call of `{task}` can't run: {cause}"),
+            TaskErrorKind::PoolBroken(cause) => {
+                write!(f, "the call of `{task}` can't run: {cause}")
+            }
             TaskErrorKind::Encode(error) => write!(f, "{error}"),
             TaskErrorKind::Decode(error) => write!(f, "{error}"),
         }

@@ -106,6 +106,7 @@ impl<'a> Invocation<'a> {
     #[inline]
     pub fn result<R>(&mut self, lane: &Lane<R>, result: &R) -> Result<(), InvokeError> {
         self.stage = Stage::Encode;
-        lane.encode(result, self.output).map_err(InvokeError::Encode)
+        lane.encode(result, self.output)
+            .map_err(InvokeError::Encode)
     }
 }

@@ -78,7 +78,10 @@ mod tests {
     fn a_name_that_is_there_twice_is_refused_with_both_places() {
         static TWICE: [TaskEntry; 2] = [entry("a", "src/one.rs:1"), entry("a", "src/two.rs:2")];
         let error = Registry::build(&TWICE).unwrap_err();
-        assert!(error.contains("src/one.rs:1") && error.contains("src/two.rs:2"), "{error}");
+        assert!(
+            error.contains("src/one.rs:1") && error.contains("src/two.rs:2"),
+            "{error}"
+        );
     }
 
     #[test]
