@@ -1,22 +1,96 @@
-//! A process pool: run functions in worker processes as easily as on threads.
+//! A process pool: run functions in worker processes as easily as on threads, where a crash costs
+//! one call.
+//!
+//! ```
+//! use ppool::{Pool, task};
+//!
+//! #[task]
+//! fn square(n: u64) -> u64 {
+//!     n * n
+//! }
+//!
+//! fn main() -> Result<(), ppool::TaskError> {
+//!     let squares: Vec<u64> = Pool::new().map(square, 0..10)?;
+//!     assert_eq!(squares[9], 81);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Tasks
+//!
+//! [`#[task]`](macro@task) makes a function one that a pool can call: it stands under its name as before, so
+//! `square(7)` calls it here and `pool.submit(square, 7)` calls it in a worker. Arguments and
+//! results travel by serde, as copies. [`closure!`] makes a task of a closure that captures
+//! nothing, and [`Callable`] of a value. For errors that serde can't carry there is [`RemoteError`].
+//!
+//! # Pools
+//!
+//! A pool starts its own binary again as worker processes. A worker is taken over before `main`,
+//! so there is nothing to call at the start of a program; what `main` would set up, an initializer
+//! can. Workers start with the first call. Each runs one call at a time, and
+//! one that dies is replaced. Dropping a pool waits for its calls; at the end of the program every
+//! pool that still lives is waited for too. Workers never outlive their program.
+//!
+//! # Errors
+//!
+//! [`BuildError`]: there is no pool, because a setting makes no sense. [`SubmitError`]: a call was
+//! not accepted, and here are its arguments. [`TaskError`]: an accepted call gave no value, because
+//! it panicked, its worker died, its time limit passed, it was cancelled, and so on. What a task
+//! itself returns, an `Err` included, is a value.
+//!
+//! ```
+//! use ppool::{Pool, TaskErrorKind, task};
+//!
+//! #[task]
+//! fn leave(code: i32) {
+//!     std::process::exit(code)
+//! }
+//!
+//! # fn main() -> Result<(), ppool::BuildError> {
+//! let pool = Pool::builder().workers(1).build()?;
+//! let error = pool.apply(leave, 3).expect_err("the worker exits");
+//! let TaskErrorKind::WorkerLost(exit) = error.kind() else {
+//!     panic!("{error}");
+//! };
+//! assert_eq!(exit.exit_code(), Some(3));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//!
+//! Linux only. Statics are each process's own. A task must be in the program itself, not in a library that
+//! is loaded at run time.
 #![forbid(unsafe_code)]
 
+/// The README's program is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use ppool_core::{
-    AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, EncodeError,
-    RemoteError, RemotePanic, SubmitError, Task, TaskError, TaskErrorKind, TaskFuture, TaskObject,
-    TaskState, WaitFor, Waited, WorkerExit, as_completed, wait,
+    AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, Done, EncodeError, Imap,
+    Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall, TaskError,
+    TaskErrorKind, TaskFuture, TaskObject, TaskState, WaitFor, Waited, WorkerExit, Workers,
+    as_completed, wait,
 };
 pub use ppool_macros::{closure, task};
+pub use ppool_worker::init;
+
+/// Inside a worker process: which worker this is, and state that lives as long as it does.
+pub mod worker {
+    pub use ppool_worker::{WorkerInfo, current, set_state, try_with_state, with_state};
+}
 
 /// For the code that the macros write; nothing here is meant for users.
 #[doc(hidden)]
 pub mod __private {
     pub use ppool_core::codec::{
-        ByCbor, ByPlainSlice, ByPlainValue, ByRaw, Decoder, Encoder, Lane, Probe,
+        ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Decoder, Encoder, Lane, Probe,
     };
     pub use ppool_core::linkme;
     pub use ppool_core::task::{
-        Callable, Invocation, InvokeError, TASKS, Task, TaskEntry, TaskObject, Travels,
+        Callable, Invocation, InvokeError, ObjectTask, TASKS, Task, TaskEntry, TaskObject, Travels,
     };
     pub use ppool_worker::hook;
 }

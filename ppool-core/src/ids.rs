@@ -2,13 +2,39 @@
 
 use std::fmt;
 
-/// Names one call of one pool; grows with each submission and is never used again.
+/// Names one call of one pool: how many calls came before it, and the place in the table of work
+/// items where it is kept. Grows with each submission and is never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct WorkId(pub u64);
 
+impl WorkId {
+    /// The bits that hold the place in the table; the others count the calls.
+    const INDEX_BITS: u32 = 24;
+    /// The most work items that one pool can hold.
+    pub const MAX_ITEMS: usize = 1 << Self::INDEX_BITS;
+
+    pub(crate) fn new(sequence: u64, index: usize) -> Self {
+        debug_assert!(
+            index < Self::MAX_ITEMS,
+            "the table of work items is bounded"
+        );
+        WorkId(sequence << Self::INDEX_BITS | index as u64)
+    }
+
+    /// How many calls were submitted to the pool before this one, plus one.
+    #[must_use]
+    pub fn sequence(self) -> u64 {
+        self.0 >> Self::INDEX_BITS
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::try_from(self.0 & (Self::MAX_ITEMS as u64 - 1)).expect("24 bits fit")
+    }
+}
+
 impl fmt::Display for WorkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
+        write!(f, "#{}", self.sequence())
     }
 }
 

@@ -3,13 +3,14 @@
 
 pub mod codec;
 pub mod error;
-pub mod future;
+mod future;
 pub mod ids;
 pub mod link;
+mod pool;
+mod queue;
+mod queue_manager;
 mod shm;
-#[doc(hidden)]
 pub mod supervise;
-#[doc(hidden)]
 pub mod sys;
 pub mod task;
 pub mod wire;
@@ -21,6 +22,7 @@ pub use error::{
 pub use future::{
     AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
+pub use pool::{Done, Imap, Pool, PoolBuilder, Shutdown, TaskCall, Workers};
 pub use task::{Callable, Task, TaskObject};
 
 #[doc(hidden)]

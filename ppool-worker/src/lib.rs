@@ -1,4 +1,33 @@
-//! The worker process's side of ppool.
+//! The worker process's side of ppool. Use it through the crate `ppool`; what is public here and not
+//! there may change at any time.
+//!
+//! ```text
+//!  exec ──► initialisers ──► hook ──► boot: control thread ◄══ Boot, calls, Sentinel ══ parent
+//!                             │           │        ▲
+//!            no variable:     │     queue ▼        │ end
+//!            main as ever ◄───┘       call thread: initializer, call_loop, finalizer
+//!                                         ╚═════ Hello, Ready, results, Bye ══════════► parent
+//! ```
+//!
+//! # Invariants
+//!
+//! - SUP-4: no worker outlives its parent, whatever its task does: the kernel kills it when the
+//!   thread that started it ends, and the control thread ends it at the end of the link.
+//! - Nothing here prints: what goes wrong is told to the parent.
+//!
+//! # Failure
+//!
+//! A task that panics fails its call. Whatever ends the process is seen by the parent.
 
-/// Keeps this crate in every binary that has a task.
-pub fn hook() {}
+mod boot;
+mod call_loop;
+mod hook;
+mod invoke;
+mod panic;
+mod state;
+
+pub use hook::{hook, init};
+pub use state::{WorkerInfo, current, set_state, try_with_state, with_state};
+
+#[cfg(test)]
+mod tests;

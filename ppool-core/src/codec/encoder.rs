@@ -10,6 +10,8 @@ pub struct Encoder {
     bytes: Vec<u8>,
     /// Where the current item starts; alignment is relative to it.
     item_start: usize,
+    /// The parameter whose argument is being encoded, for errors.
+    parameter: usize,
 }
 
 impl Encoder {
@@ -25,8 +27,20 @@ impl Encoder {
         bytes.clear();
         Encoder {
             bytes,
-            item_start: 0,
+            ..Encoder::default()
         }
+    }
+
+    /// Says that the argument of this parameter comes next.
+    #[inline]
+    pub fn begin_parameter(&mut self, index: usize) {
+        self.parameter = index;
+    }
+
+    /// The index of the parameter whose argument was begun last.
+    #[must_use]
+    pub fn parameter(&self) -> usize {
+        self.parameter
     }
 
     /// How many bytes there are.
@@ -83,6 +97,13 @@ impl Encoder {
     #[inline]
     pub fn put_len(&mut self, len: usize) -> Result<(), CodecError> {
         self.put(&(len as u64).to_le_bytes())
+    }
+
+    /// Replaces the length that was put at `at` by how many bytes have come after it.
+    pub(super) fn patch_len(&mut self, at: usize) {
+        let start = at + size_of::<u64>();
+        let len = (self.bytes.len() - start) as u64;
+        self.bytes[at..start].copy_from_slice(&len.to_le_bytes());
     }
 
     /// Pads with zeros until the position in the item is a multiple of `align`.

@@ -83,12 +83,8 @@ pub trait IntoArgs<Args: ArgList> {
     /// Appends all arguments, in order.
     ///
     /// # Errors
-    /// The index of the parameter that could not be encoded, and why.
-    fn encode_args(
-        &self,
-        lanes: &Args::Lanes,
-        out: &mut Encoder,
-    ) -> Result<(), (usize, CodecError)>;
+    /// What serde or the codec says; [`Encoder::parameter`] tells of which parameter.
+    fn encode_args(&self, lanes: &Args::Lanes, out: &mut Encoder) -> Result<(), CodecError>;
 }
 
 macro_rules! one_parameter {
@@ -99,8 +95,9 @@ macro_rules! one_parameter {
                 &self,
                 lanes: &(Lane<$parameter>,),
                 out: &mut Encoder,
-            ) -> Result<(), (usize, CodecError)> {
-                self.encode_arg(&lanes.0, out).map_err(|error| (0, error))
+            ) -> Result<(), CodecError> {
+                out.begin_parameter(0);
+                self.encode_arg(&lanes.0, out)
             }
         }
 
@@ -110,8 +107,9 @@ macro_rules! one_parameter {
                 &self,
                 lanes: &(Lane<$parameter>,),
                 out: &mut Encoder,
-            ) -> Result<(), (usize, CodecError)> {
-                self.0.encode_arg(&lanes.0, out).map_err(|error| (0, error))
+            ) -> Result<(), CodecError> {
+                out.begin_parameter(0);
+                self.0.encode_arg(&lanes.0, out)
             }
         }
     )* };
@@ -132,7 +130,7 @@ impl ArgList for () {
 
 impl IntoArgs<()> for () {
     #[inline]
-    fn encode_args(&self, _lanes: &(), _out: &mut Encoder) -> Result<(), (usize, CodecError)> {
+    fn encode_args(&self, _lanes: &(), _out: &mut Encoder) -> Result<(), CodecError> {
         Ok(())
     }
 }
@@ -153,8 +151,11 @@ macro_rules! more_parameters {
                 &self,
                 lanes: &($(Lane<$parameter>,)*),
                 out: &mut Encoder,
-            ) -> Result<(), (usize, CodecError)> {
-                $( self.$index.encode_arg(&lanes.$index, out).map_err(|error| ($index, error))?; )*
+            ) -> Result<(), CodecError> {
+                $(
+                    out.begin_parameter($index);
+                    self.$index.encode_arg(&lanes.$index, out)?;
+                )*
                 Ok(())
             }
         }

@@ -7,7 +7,9 @@
 //! 1. [`ByRaw`]: scalars, text, small tuples and options of them;
 //! 2. [`ByPlainSlice`]: `Vec<T>` of plain data, which also lets `&[T]` be read in place;
 //! 3. [`ByPlainValue`]: a struct of plain data;
-//! 4. [`ByCbor`]: everything else that serde carries.
+//! 4. [`ByCbor`]: everything else that serde carries;
+//! 5. [`ByNothing`]: a type that can't travel. The compiler refuses such a task with the sentence
+//!    of [`Travels`](crate::task::Travels); this lane only keeps it from adding others.
 
 use std::{any::Any, fmt, marker::PhantomData, ops::Deref};
 
@@ -205,6 +207,14 @@ fn collect<T: Plain>(bytes: &[u8]) -> Vec<T> {
 /// Asks the compiler which lane a type can take; see the module's documentation.
 pub struct Probe<P>(PhantomData<P>);
 
+impl<P> Clone for Probe<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Probe<P> {}
+
 impl<P> Probe<P> {
     /// The question about `P`.
     #[inline]
@@ -246,4 +256,25 @@ choices! {
     ByPlainValue for [&] [P: Plain] P => plain_value;
     /// Last choice: whatever serde carries.
     ByCbor for [] [P: Serialize + DeserializeOwned] P => cbor;
+}
+
+/// No choice is left: the type can't travel.
+pub trait ByNothing<P> {
+    /// A lane that no program gets to use. (By value: method resolution comes to it last.)
+    fn lane(self) -> Lane<P>;
+}
+
+impl<P> ByNothing<P> for Probe<P> {
+    fn lane(self) -> Lane<P> {
+        Lane {
+            encode: |_, _| Err(cannot_travel()),
+            decode: |_| Err(cannot_travel()),
+            slice: None,
+        }
+    }
+}
+
+#[cold]
+fn cannot_travel() -> CodecError {
+    CodecError::new("the type can't travel to another process")
 }

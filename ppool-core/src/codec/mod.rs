@@ -12,16 +12,18 @@
 //! relative to the start of the item (one call's arguments, or one result).
 
 mod cbor;
+mod chunk;
 mod decoder;
 mod encoder;
 mod into_args;
 mod lane;
 mod raw;
 
+pub use chunk::{ChunkReader, ChunkWriter};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use into_args::{ArgList, IntoArg, IntoArgs};
-pub use lane::{ByCbor, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
+pub use lane::{ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
 pub(crate) use raw::take_text;
 pub use raw::{Plain, Raw};
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ macro_rules! lane_of {
     };
 }
 
-fn round_trip<P: PartialEq + std::fmt::Debug>(lane: Lane<P>, value: &P) -> usize {
+fn round_trip<P: PartialEq + fmt::Debug>(lane: Lane<P>, value: &P) -> usize {
     let mut out = Encoder::new();
     lane.encode(value, &mut out).unwrap();
     let mut input = Decoder::new(out.bytes());

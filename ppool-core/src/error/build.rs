@@ -1,6 +1,6 @@
 //! Building a pool failed.
 
-use std::{fmt, io};
+use std::fmt;
 
 /// Why a pool could not be built. Nothing has been started when it is returned.
 pub struct BuildError {
@@ -15,11 +15,6 @@ pub(crate) enum BuildErrorKind {
     Registry(String),
     /// The arguments of the initializer or finalizer could not be encoded.
     Encode(super::EncodeError),
-    /// The system refused something that the pool needs.
-    System {
-        what: &'static str,
-        source: io::Error,
-    },
 }
 
 impl BuildError {
@@ -39,18 +34,13 @@ impl fmt::Display for BuildError {
                 f.write_str(message)
             }
             BuildErrorKind::Encode(error) => write!(f, "{error}"),
-            BuildErrorKind::System { what, .. } => write!(f, "could not {what}"),
         }
     }
 }
 
 impl fmt::Debug for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BuildError({self}")?;
-        if let BuildErrorKind::System { source, .. } = &self.kind {
-            write!(f, ": {source}")?;
-        }
-        f.write_str(")")
+        write!(f, "BuildError({self})")
     }
 }
 
@@ -58,7 +48,6 @@ impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             BuildErrorKind::Encode(error) => Some(error),
-            BuildErrorKind::System { source, .. } => Some(source),
             BuildErrorKind::Setting(_) | BuildErrorKind::Registry(_) => None,
         }
     }

@@ -73,7 +73,7 @@ impl TaskError {
     /// The id of the call, as `TaskFuture::id` gave it.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.inner.id.0
+        self.inner.id.sequence()
     }
 
     /// Whether the call had begun to run in a worker: when not, running it again can't repeat any
@@ -145,7 +145,7 @@ impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskError")
             .field("task", &self.inner.task)
-            .field("id", &self.inner.id.0)
+            .field("id", &self.inner.id.sequence())
             .field("kind", &self.inner.kind)
             .field("was_started", &self.inner.was_started)
             .finish()

@@ -122,6 +122,11 @@ impl CallbackRunner {
         }
     }
 
+    /// Whether jobs wait to be asked for.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.shared.lock().mode == Callbacks::Polled
+    }
+
     /// Runs what is queued now, at most `max` jobs, on this thread; how many it ran. Nothing in
     /// background mode. Several threads may do so at once, which then share the jobs.
     pub(crate) fn process(&self, max: Option<usize>) -> usize {
@@ -313,7 +318,7 @@ fn start(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
 }
 
 /// Runs code of the user, and contains a panic of it; the panic hook has reported it by then.
-pub(super) fn contained(user_code: impl FnOnce()) {
+pub(crate) fn contained(user_code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
         // What was thrown may throw again when it is dropped; then it is left where it is.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -20,6 +20,20 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
+    /// The callback of a call that nobody has a future of.
+    pub(crate) fn callback(callback: Hook, outcome: SharedOutcome) -> Self {
+        Hooks {
+            waker: None,
+            callbacks: vec![callback],
+            outcome: Some(outcome),
+        }
+    }
+
+    /// Whether there is nothing to run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waker.is_none() && self.callbacks.is_empty()
+    }
+
     /// Wakes the waker here and hands the callbacks to `runner`. Neither blocks nor panics, unless
     /// the runner has no thread and must run them here.
     pub(crate) fn run(self, runner: &CallbackRunner) {

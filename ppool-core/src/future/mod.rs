@@ -5,8 +5,8 @@
 //!
 //!   starts() ──────────────┐                   ┌─ wait, wait_timeout         blocked threads
 //!   returns_to_pending() ──┤                   ├─ .await                     one std Waker
-//!   cancels(error) ────────┼──► CallState ◄────┼─ wait(&[..]), as_completed  observers
-//!   finish(outcome) ───────┘        │          └─ on_done                    hooks
+//!   finish(outcome) ───────┴──► CallState ◄────┼─ wait(&[..]), as_completed  observers
+//!                                   │          └─ on_done                    hooks
 //!      │                            │                                          ▲
 //!      │                            └─ ResultBytes ──► ResultReader<R> ──► R   │
 //!      └──► Hooks::run ──► Waker, then the callbacks ──► CallbackRunner ───────┘
@@ -24,7 +24,6 @@
 //!    │  ▲                │ │
 //!    │  └────────────────┘ └── finish with a Cancelled error ──► Cancelled
 //!    │  returns_to_pending                                         ▲
-//!    ├──────────────── cancels ────────────────────────────────────┘
 //!    └──────────────── finish ──► Finished or Cancelled, as its outcome says
 //! ```
 //!
@@ -46,14 +45,6 @@
 //! # Safety
 //!
 //! There is no unsafe code here.
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the pool, which completes calls, is not there yet"
-    )
-)]
 
 mod as_completed;
 mod callback;
@@ -67,12 +58,12 @@ mod task_future;
 mod wait;
 
 pub use as_completed::{AsCompleted, as_completed};
-pub(crate) use callback::CallbackRunner;
 pub use callback::Callbacks;
+pub(crate) use callback::{CallbackRunner, contained};
 pub(crate) use control::CallControl;
 pub(crate) use hooks::{Hook, Hooks};
-pub(crate) use outcome::{Outcome, ResultBytes, ResultReader, SharedOutcome};
-pub(crate) use shared::{AddsHook, CallState, Cancels, EndObserver, Observes};
+pub(crate) use outcome::{Outcome, ResultBytes, ResultReader, SharedOutcome, panic_message};
+pub(crate) use shared::{AddsHook, CallState, EndObserver, Observes};
 pub use state::TaskState;
 pub(crate) use state::{End, Returns, Starts};
 pub use task_future::TaskFuture;

@@ -158,7 +158,7 @@ impl<R> ResultReader<R> {
     }
 
     /// The value, or the error, of a shared outcome; `None` stands for a taken one.
-    pub(super) fn read_shared(&self, outcome: Option<SharedOutcome>) -> Result<R, TaskError> {
+    pub(crate) fn read_shared(&self, outcome: Option<SharedOutcome>) -> Result<R, TaskError> {
         match outcome {
             Some(SharedOutcome::Value(bytes)) => self.decode(&bytes),
             Some(SharedOutcome::Error(error)) => Err(error),
@@ -179,7 +179,7 @@ impl<R> ResultReader<R> {
 }
 
 /// The text of a panic.
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -13,7 +13,6 @@ use super::{
     park::{has_passed, lock, sleep},
     state::Phase,
 };
-use crate::error::TaskError;
 
 /// One call: its state, who waits for it, and its outcome until somebody takes it.
 ///
@@ -57,15 +56,6 @@ pub(crate) trait EndObserver: Send + Sync {
     /// The call that it registered with under `tag` has ended. Never called twice for one
     /// registration.
     fn call_ended(&self, tag: usize, end: End);
-}
-
-/// What became of [`CallState::cancels`].
-#[must_use]
-pub(crate) enum Cancels {
-    /// It is cancelled; run these.
-    Cancelled(Hooks),
-    /// It has started or ended.
-    TooLate,
 }
 
 /// What became of [`CallState::adds_hook`].
@@ -129,19 +119,6 @@ impl CallState {
     /// Running → Pending: its worker was lost and it will be tried again.
     pub(crate) fn returns_to_pending(&self) -> Returns {
         self.phase.returns_to_pending()
-    }
-
-    /// Pending → Cancelled, with `error`. The caller has made sure that no worker can start it any
-    /// more.
-    pub(crate) fn cancels(&self, error: TaskError) -> Cancels {
-        let mut inner = self.lock();
-        match &mut *inner {
-            Inner::Waiting(waiters) if self.phase.cancels() => {
-                let waiters = mem::take(waiters);
-                Cancels::Cancelled(self.ends(inner, waiters, Stored::Error(error), End::Cancelled))
-            }
-            Inner::Waiting(_) | Inner::Ended(_) => Cancels::TooLate,
-        }
     }
 
     /// Pending or Running → the end: sets the outcome and wakes all threads that wait.

@@ -79,8 +79,8 @@ const FINISHED: u8 = 4;
 
 /// The state of one call as one atomic byte, so that it can be asked without a lock.
 ///
-/// [`Phase::cancels`] and [`Phase::ends`] are called under the lock of the outcome, which makes
-/// them exclusive of each other; the other steps need no lock.
+/// [`Phase::ends`] is called under the lock of the outcome, so that there is one end; the other
+/// steps need no lock.
 #[derive(Debug)]
 pub(super) struct Phase(AtomicU8);
 
@@ -102,7 +102,7 @@ impl Phase {
         }
     }
 
-    /// How it ended, when it has. The load pairs with the release in `ends` and `cancels`, so what
+    /// How it ended, when it has. The load pairs with the release in `ends`, so what
     /// the completer did before is visible to who sees the end.
     pub(super) fn end(&self) -> Option<End> {
         match self.0.load(Acquire) {
@@ -132,14 +132,6 @@ impl Phase {
     fn changes_to(&self, next: u8) -> bool {
         self.0
             .fetch_update(Relaxed, Relaxed, |now| (now < CANCELLED).then_some(next))
-            .is_ok()
-    }
-
-    /// Pending → Cancelled; false when the call has started or ended.
-    #[must_use]
-    pub(super) fn cancels(&self) -> bool {
-        self.0
-            .compare_exchange(PENDING, CANCELLED, Release, Relaxed)
             .is_ok()
     }
 

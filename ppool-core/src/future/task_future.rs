@@ -174,7 +174,7 @@ impl<R> TaskFuture<R> {
     /// The number of the call, unique in its pool.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.reader.id().0
+        self.reader.id().sequence()
     }
 
     /// The name of the task.
@@ -208,6 +208,16 @@ impl<R> TaskFuture<R> {
     {
         let reader = self.reader;
         let hook: Hook = Box::new(move |outcome| callback(reader.read_shared(outcome).as_ref()));
+        self.adds_hook(hook);
+    }
+
+    /// What makes values of its results.
+    pub(crate) fn reader(&self) -> ResultReader<R> {
+        self.reader
+    }
+
+    /// Has `hook` run when the call ends, or now when it has ended.
+    pub(crate) fn adds_hook(&self, hook: Hook) {
         let AddsHook::Ended(hook, outcome) = self.state.adds_hook(hook) else {
             return;
         };

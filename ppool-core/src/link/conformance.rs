@@ -184,7 +184,6 @@ pub(super) fn all_messages_arrive_in_order((mut parent, worker): Pair) {
         outcome(CallOutcome::Encode {
             message: "worse".to_string(),
         }),
-        outcome(CallOutcome::NotStarted),
         FromWorker::Bye,
     ];
     for message in &messages {

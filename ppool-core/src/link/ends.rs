@@ -53,8 +53,18 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// As [`Link::send_call`].
     fn send_sentinel(&mut self) -> io::Result<()>;
 
+    /// Takes back a call that the worker has not started, if the transport can; `false` when it
+    /// has started, or can't be taken back.
+    fn revoke(&mut self, _work_id: WorkId) -> bool {
+        false
+    }
+
     /// Whether something waits until it can be written.
     fn wants_write(&self) -> bool;
+
+    /// Whether the worker has not read all that was sent; certain once the link is closed. The last
+    /// call that was sent then has not started.
+    fn is_unread(&self) -> bool;
 
     /// Writes what waits and receives what is there, each up to a bound, so that one busy worker
     /// can't keep the others waiting: what is left makes the descriptor ready again.

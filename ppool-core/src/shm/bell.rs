@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  sleeper                                   producer
-//!  announce(reason): store, fence ┐        ┌ publish (a store of the ring's)
-//!  look once more at the ring     ┘        └ must_ring(reason): fence, load
+//!  announce: store, fence     ┐              ┌ publish (a store of the ring's)
+//!  look once more at the ring ┘              └ must_ring: fence, load
 //!  still nothing: sleep                      it sleeps: take the announcement down, wake it
 //!  withdraw
 //! ```
@@ -22,17 +22,11 @@ use super::atomic::{
     fence,
 };
 
-/// What a sleeper waits for. Its number is the bell's word while it sleeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reason {
-    /// More in the ring that it reads.
-    Work = 1,
-    /// Room in the ring that it writes.
-    Room = 2,
-}
-
 /// The word of a bell while its owner is awake.
 const AWAKE: u32 = 0;
+
+/// The word of a bell while its owner sleeps, or is about to.
+const ASLEEP: u32 = 1;
 
 /// The word in which one side says that it sleeps.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +42,8 @@ impl<'a> Bell<'a> {
     /// The sleeper's side: says that it is about to sleep. It must look for what it waits for once
     /// more after this.
     #[inline]
-    pub(crate) fn announce(self, reason: Reason) {
-        self.word.store(reason as u32, Relaxed);
+    pub(crate) fn announce(self) {
+        self.word.store(ASLEEP, Relaxed);
         // Partner: the fence in `must_ring`.
         fence(SeqCst);
     }
@@ -60,22 +54,22 @@ impl<'a> Bell<'a> {
         self.word.store(AWAKE, Relaxed);
     }
 
-    /// The sleeper's side: whether nobody has rung since it announced this.
+    /// The sleeper's side: whether nobody has rung since it announced that it sleeps.
     #[inline]
-    pub(crate) fn is_announced(self, reason: Reason) -> bool {
-        self.word.load(Relaxed) == reason as u32
+    pub(crate) fn is_announced(self) -> bool {
+        self.word.load(Relaxed) == ASLEEP
     }
 
     /// The producer's side, after it has published: whether it has to wake the sleeper now.
     #[inline]
     #[must_use = "the sleeper must be woken"]
-    pub(crate) fn must_ring(self, reason: Reason) -> bool {
+    pub(crate) fn must_ring(self) -> bool {
         // Partner: the fence in `announce`.
         fence(SeqCst);
-        self.word.load(Relaxed) == reason as u32
+        self.word.load(Relaxed) == ASLEEP
             && self
                 .word
-                .compare_exchange(reason as u32, AWAKE, Acquire, Relaxed)
+                .compare_exchange(ASLEEP, AWAKE, Acquire, Relaxed)
                 .is_ok()
     }
 

@@ -9,8 +9,10 @@ pub(super) const HEADER_LEN: usize = if cfg!(loom) { 6 * APART } else { 4096 };
 
 /// The words that describe the region, one after the other.
 pub(super) const DESCRIPTION: usize = 0;
-/// The worker's bell.
+/// The bell of a worker that waits for calls.
 pub(super) const WORKER_BELL: usize = APART;
+/// The bell of a worker that waits for room for results.
+pub(super) const ROOM_BELL: usize = APART + 8;
 /// The parent's bell.
 pub(super) const PARENT_BELL: usize = 2 * APART;
 /// How long a worker without work spins before it sleeps; the parent writes it.

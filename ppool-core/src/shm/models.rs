@@ -12,7 +12,7 @@ use loom::{
 
 use super::{
     Region,
-    bell::{Bell, Reason},
+    bell::Bell,
     call_ring::{CallQueue, CallTaker, Claimed, Entry, Source, Taken},
     layout::Layout,
     result_ring::{RecordHead, ResultReader, ResultWriter},
@@ -20,7 +20,7 @@ use super::{
 
 const TINY: Layout = Layout {
     slots: 2,
-    slot_len: 64,
+    slot_len: 128,
     arena_len: 64,
     results_len: 64,
 };
@@ -40,9 +40,9 @@ struct Bed {
 }
 
 impl Bed {
-    fn sleep(&self, bell: Bell<'_>, reason: Reason) {
+    fn sleep(&self, bell: Bell<'_>) {
         let mut rung = self.rung.lock().unwrap();
-        while bell.is_announced(reason) {
+        while bell.is_announced() {
             rung = self.changed.wait(rung).unwrap();
         }
     }
@@ -106,7 +106,7 @@ fn a_claim_and_a_revocation_have_one_winner() {
             }
             ran
         });
-        let revoked = queue.revoke(1, 1);
+        let revoked = queue.revoke(1);
         let ran = worker.join().unwrap();
         assert_eq!(ran, if revoked { vec![2] } else { vec![1, 2] });
         queue.answered(1, 1, 1);
@@ -126,7 +126,7 @@ fn a_slot_is_used_again_after_a_revocation() {
             let first = take(&mut taker).map(|claimed| run(&taker, claimed));
             (first, taker)
         });
-        let revoked = queue.revoke(1, 1);
+        let revoked = queue.revoke(1);
         let pushed = revoked && push(&mut queue, 2);
         let (first, mut taker) = worker.join().unwrap();
         let second = take(&mut taker).map(|claimed| run(&taker, claimed));
@@ -155,7 +155,7 @@ fn items_are_claimed_or_taken_back() {
             taker.release(claimed);
             end
         });
-        let back = queue.take_back(1, 1, 0);
+        let back = queue.take_back(1, 0);
         let end = worker.join().unwrap();
         assert_eq!(back.unwrap_or(3..3), end..3);
     });
@@ -179,9 +179,9 @@ fn no_call_is_slept_through() {
                         ran += 1;
                         continue;
                     }
-                    bell.announce(Reason::Work);
+                    bell.announce();
                     if !taker.has_some() {
-                        bed.sleep(bell, Reason::Work);
+                        bed.sleep(bell);
                     }
                     bell.withdraw();
                 }
@@ -189,7 +189,7 @@ fn no_call_is_slept_through() {
         };
         for work_id in 1..=2 {
             assert!(push(&mut queue, work_id));
-            if region.worker_bell().must_ring(Reason::Work) {
+            if region.worker_bell().must_ring() {
                 bed.wake();
             }
         }
@@ -217,7 +217,7 @@ fn no_result_is_slept_through() {
                     let work_id = run(&taker, claimed);
                     writer.stage(head(work_id, 0), b"r").unwrap();
                     writer.publish();
-                    if region.parent_bell().must_ring(Reason::Work) {
+                    if region.parent_bell().must_ring() {
                         bed.wake();
                     }
                 }
@@ -234,9 +234,9 @@ fn no_result_is_slept_through() {
                 assert!(push(&mut queue, 2 + answers));
                 continue;
             }
-            bell.announce(Reason::Work);
+            bell.announce();
             if !reader.has_some().unwrap() {
-                bed.sleep(bell, Reason::Work);
+                bed.sleep(bell);
             }
             bell.withdraw();
         }
@@ -255,16 +255,16 @@ fn a_full_result_ring_wraps_and_wakes_the_worker() {
         let worker = {
             let (region, bed) = (region.clone(), bed.clone());
             thread::spawn(move || {
-                let bell = region.worker_bell();
+                let bell = region.room_bell();
                 for work_id in 0..3 {
                     let bytes = [u8::try_from(work_id).unwrap()];
                     while writer.stage(head(work_id, 0), &bytes).is_err() {
-                        bell.announce(Reason::Room);
+                        bell.announce();
                         if writer.stage(head(work_id, 0), &bytes).is_ok() {
                             bell.withdraw();
                             break;
                         }
-                        bed.sleep(bell, Reason::Room);
+                        bed.sleep(bell);
                         bell.withdraw();
                     }
                     writer.publish();
@@ -281,7 +281,7 @@ fn a_full_result_ring_wraps_and_wakes_the_worker() {
                 }
                 None => thread::yield_now(),
             }
-            if reader.give_back() && region.worker_bell().must_ring(Reason::Room) {
+            if reader.give_back() && region.room_bell().must_ring() {
                 bed.wake();
             }
         }
@@ -301,7 +301,7 @@ fn an_open_record_is_taken_early_or_late_and_never_twice() {
         let worker = thread::spawn(move || {
             for index in 0..2 {
                 // Eight bytes, for loom watches eight bytes as one.
-                writer.add(head(1, index), &[7; 8]).unwrap();
+                writer.add(head(1, index), [&[7; 8], &[]]).unwrap();
             }
             writer.publish();
         });

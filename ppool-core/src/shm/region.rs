@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     atomic::Ordering::{Acquire, Relaxed, Release},
     bell::Bell,
-    layout::{CLOSED, Layout, PARENT_BELL, SPIN, WORKER_BELL},
+    layout::{CLOSED, Layout, PARENT_BELL, ROOM_BELL, SPIN, WORKER_BELL},
     memory::Memory,
 };
 
@@ -17,12 +17,17 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// Rung when there are calls, or room for results.
+    /// Rung by the parent when there are calls.
     pub(crate) fn worker_bell(&self) -> Bell<'_> {
         Bell::new(self.memory.half_word(WORKER_BELL))
     }
 
-    /// Rung when there are results.
+    /// Rung by the parent when there is room for results.
+    pub(crate) fn room_bell(&self) -> Bell<'_> {
+        Bell::new(self.memory.half_word(ROOM_BELL))
+    }
+
+    /// Rung by the worker when there are results.
     pub(crate) fn parent_bell(&self) -> Bell<'_> {
         Bell::new(self.memory.half_word(PARENT_BELL))
     }

@@ -4,7 +4,6 @@
 //! | --- | --- | --- |
 //! | `spawn` | `posix_spawn` | starting a worker |
 //! | `socketpair` | `socketpair` | the link to a worker |
-//! | `fd_passing` | `sendmsg`, `recvmsg` | messages, and descriptors that travel with them |
 //! | `inherit` | `close_range`, `fcntl` | taking what was handed over, in the worker |
 //! | `pidfd` | `pidfd_open`, `pidfd_send_signal`, `waitid` | watching, signalling and reaping a worker |
 //! | `waitpid` | `kill`, `waitpid` | ending a worker that could not be watched |

@@ -90,6 +90,30 @@ impl TaskEntry {
         self.key
     }
 
+    /// The signature, as text.
+    #[must_use]
+    pub fn signature(&self) -> &'static str {
+        self.signature
+    }
+
+    /// The file and line where the task is written.
+    #[must_use]
+    pub fn location(&self) -> &'static str {
+        self.location
+    }
+
+    /// The time limit of its own, if it has one.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// The number of retries of its own, if it has one.
+    #[must_use]
+    pub fn retries(&self) -> Option<u32> {
+        self.retries
+    }
+
     /// The name of the parameter at `index`.
     #[must_use]
     pub fn parameter(&self, index: usize) -> Option<&'static str> {

@@ -11,10 +11,12 @@
 
 mod entry;
 mod invocation;
+mod object;
 mod registry;
 
 pub use entry::{TaskEntry, TaskKey};
 pub use invocation::{Invocation, InvokeError, Stage};
+pub use object::{Callable, ObjectTask, TaskObject};
 pub use registry::{Registry, TASKS};
 
 use crate::codec::{ArgList, Lane};
@@ -31,7 +33,7 @@ pub trait Task: Copy + Send + Sync + 'static {
     /// The owned forms of its parameters, as a tuple.
     type Args: ArgList;
     /// What it returns.
-    type Output;
+    type Output: 'static;
 
     #[doc(hidden)]
     fn entry() -> &'static TaskEntry;
@@ -41,38 +43,17 @@ pub trait Task: Copy + Send + Sync + 'static {
     fn output_lane() -> Lane<Self::Output>;
 }
 
-/// A value that can be called: `#[task] impl Callable for Job { .. }` lets a pool run it.
-///
-/// It mirrors the callable objects of DIRAC's `ProcessTask` and the task objects of
-/// multiprocessing's examples: the value travels, and the worker calls it.
-pub trait Callable {
-    /// What the call returns.
-    type Output;
-
-    /// Runs the job.
-    fn call(self) -> Self::Output;
-}
-
-/// A [`Callable`] that `#[task]` registered.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a task object",
-    label = "not a task object",
-    note = "write `#[task]` above `impl Callable for {Self}`"
-)]
-pub trait TaskObject: Callable + Sized {
-    #[doc(hidden)]
-    type Task: Task<Args = (Self,), Output = Self::Output>;
-    #[doc(hidden)]
-    fn task() -> Self::Task;
-}
-
 /// What a parameter or a result must be able to do: travel by serde.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't travel to a worker process and back",
     label = "this type can't be sent to another process",
-    note = "a parameter or result of a task must implement `serde::Serialize` and `serde::de::DeserializeOwned`: derive `Serialize` and `Deserialize` for it"
+    note = "a task's parameters and result must implement `serde::Serialize` and `serde::de::DeserializeOwned`: derive `Serialize` and `Deserialize` for the type or for what is in it",
+    note = "an error that serde can't carry travels as `ppool::RemoteError`"
 )]
-pub trait Travels {}
+pub trait Travels {
+    /// There to be named: `<P as Travels>::CHECK` is how `#[task]` asks, at the place of the type.
+    const CHECK: () = ();
+}
 
 #[diagnostic::do_not_recommend]
 impl<T: serde::Serialize + serde::de::DeserializeOwned> Travels for T {}

@@ -64,9 +64,6 @@ pub enum CallOutcome {
         /// Why.
         message: String,
     },
-    /// It did not start, and may be sent again: an earlier item of the same call could not be
-    /// decoded, so the worker can't tell where this one's arguments begin.
-    NotStarted,
 }
 
 const HELLO: u8 = 64;
@@ -76,8 +73,7 @@ const VALUE: u8 = 67;
 const PANICKED: u8 = 68;
 const DECODE: u8 = 69;
 const ENCODE: u8 = 70;
-const NOT_STARTED: u8 = 71;
-const BYE: u8 = 72;
+const BYE: u8 = 71;
 
 const MAGIC: [u8; 8] = *b"ppool\0\r\n";
 
@@ -102,7 +98,6 @@ impl ResultItem {
                 message.as_bytes(),
             ),
             CallOutcome::Encode { message } => Encoded::new(head(ENCODE), message.as_bytes()),
-            CallOutcome::NotStarted => Encoded::bare(head(NOT_STARTED)),
         }
     }
 
@@ -121,7 +116,6 @@ impl ResultItem {
                 ENCODE => CallOutcome::Encode {
                     message: text(tail)?,
                 },
-                NOT_STARTED => CallOutcome::NotStarted,
                 _ => return Err(WireError::Kind(kind)),
             },
         })
@@ -144,7 +138,6 @@ impl Message for FromWorker {
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
             PANICKED | ENCODE => Ok(Shape::with_tail(16, MAX_TEXT_LEN)),
             DECODE => Ok(Shape::with_tail(20, MAX_TEXT_LEN)),
-            NOT_STARTED => Ok(Shape::fixed(16)),
             _ => Err(WireError::Kind(kind)),
         }
     }

@@ -75,7 +75,6 @@ fn outcome() -> impl Strategy<Value = CallOutcome> {
         (any::<u32>(), ".*")
             .prop_map(|(parameter, message)| CallOutcome::Decode { parameter, message }),
         ".*".prop_map(|message| CallOutcome::Encode { message }),
-        Just(CallOutcome::NotStarted),
     ]
 }
 

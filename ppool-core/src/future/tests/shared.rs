@@ -27,21 +27,9 @@ fn a_call_starts_returns_and_finishes() {
 }
 
 #[test]
-fn a_call_that_has_started_is_not_cancelled() {
-    let state = CallState::new();
-    assert_eq!(state.starts(), Starts::Running);
-    assert!(matches!(state.cancels(cancelled(false)), Cancels::TooLate));
-    assert_eq!(state.state(), TaskState::Running);
-}
-
-#[test]
 fn a_cancelled_call_does_not_start_and_ignores_a_late_outcome() {
     let state = CallState::new();
-    assert!(matches!(
-        state.cancels(cancelled(false)),
-        Cancels::Cancelled(_)
-    ));
-    assert!(matches!(state.cancels(cancelled(false)), Cancels::TooLate));
+    drop(state.finish(Outcome::Error(cancelled(false))));
     assert_eq!(state.starts(), Starts::Ended);
     drop(state.finish(value(1)));
     assert_eq!(state.end(), Some(End::Cancelled));

@@ -85,15 +85,13 @@ impl TestPool {
 impl CallControl for TestPool {
     fn cancel(&self, _id: WorkId, state: &CallState) -> bool {
         let manager = lock(&self.manager);
-        let cancels = state.cancels(cancelled(false));
-        drop(manager);
-        match cancels {
-            Cancels::Cancelled(hooks) => {
-                hooks.run(&self.callbacks);
-                true
-            }
-            Cancels::TooLate => false,
+        if state.state() != TaskState::Pending {
+            return false;
         }
+        let hooks = state.finish(Outcome::Error(cancelled(false)));
+        drop(manager);
+        hooks.run(&self.callbacks);
+        true
     }
 
     fn kill(&self, _id: WorkId, state: &CallState) -> bool {

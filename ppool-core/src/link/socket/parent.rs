@@ -28,6 +28,8 @@ pub struct SocketLink {
     outbox: Outbox,
     inbox: Inbox<FromWorker>,
     state: LinkState,
+    /// Whether the worker was gone before it had read all that was written.
+    reset: bool,
 }
 
 impl SocketLink {
@@ -43,6 +45,7 @@ impl SocketLink {
             outbox: Outbox::default(),
             inbox: Inbox::new(),
             state: LinkState::Open,
+            reset: false,
         })
     }
 
@@ -72,7 +75,8 @@ impl SocketLink {
                 Arrival::More(arrived) => bound = bound.saturating_sub(arrived),
                 // One more turn of the loop to give out what has come.
                 Arrival::All(_) => bound = 0,
-                Arrival::End => {
+                end @ (Arrival::End | Arrival::Reset) => {
+                    self.reset = end == Arrival::Reset;
                     self.state = LinkState::Closed;
                     return Ok(());
                 }
@@ -102,6 +106,10 @@ impl Link for SocketLink {
 
     fn wants_write(&self) -> bool {
         !self.outbox.is_empty()
+    }
+
+    fn is_unread(&self) -> bool {
+        self.reset || self.outbox.is_broken() || !self.outbox.is_empty()
     }
 
     fn drive(&mut self, up: &mut Vec<FromWorker>) -> io::Result<LinkState> {

@@ -87,7 +87,8 @@ impl WorkerLink for WorkerSocket {
             }
             let read =
                 |buffer: &mut [u8]| fd_passing::receive(self.socket.as_fd(), buffer, arrived);
-            if inbox.read(read, &self.socket)? == Arrival::End {
+            let arrival = inbox.read(read, &self.socket)?;
+            if matches!(arrival, Arrival::End | Arrival::Reset) {
                 return Ok(None);
             }
             // Those of a message under way and of one that begins behind it; no sender has more.

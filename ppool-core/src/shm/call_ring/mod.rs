@@ -2,10 +2,10 @@
 //! arena, or elsewhere.
 //!
 //! ```text
-//!  slot: ┌───────┬─────────┬──────┬─────────────────┬───────┬────────────┬───────────┬───────┐
-//!        │ state │ work id │ task │ attempt │ count │ place │ started at │ arguments │ items │
-//!        └───────┴─────────┴──────┴─────────────────┴───────┴────────────┴───────────┴───────┘
-//!          64 bits                                                         to 200 B
+//!  slot: ┌───────┬─────────┬──────┬─────────────────┬───────┬────────────┬───────────┬───────────────┐
+//!        │ state │ work id │ task │ attempt │ count │ place │ started at │ arguments │ spent │ items │
+//!        └───────┴─────────┴──────┴─────────────────┴───────┴────────────┴───────────┴───────────────┘
+//!          64 bits                                                         to 192 B
 //! ```
 //!
 //! A call with one small argument takes one cache line. The states are drawn in [`super`].

@@ -35,6 +35,8 @@ struct Shadow {
     arena_end: u64,
     /// Whether the worker says when it started.
     timed: bool,
+    /// Whether it has several items.
+    several: bool,
     /// Whether items of it were taken back.
     cut: bool,
     state: ShadowState,
@@ -86,6 +88,7 @@ impl CallQueue {
             left: 0,
             arena_end: 0,
             timed: false,
+            several: false,
             cut: false,
             state: ShadowState::Done,
         };
@@ -138,6 +141,7 @@ impl CallQueue {
             left: entry.count,
             arena_end: self.arena.end(),
             timed: entry.timed,
+            several: entry.count > 1,
             cut: false,
             state: ShadowState::InFlight,
         };
@@ -147,8 +151,8 @@ impl CallQueue {
     }
 
     /// Takes a call back; whether the worker had not started it, and now never will.
-    pub(crate) fn revoke(&mut self, work_id: u64, attempt: u32) -> bool {
-        let Some(position) = self.find(work_id, attempt) else {
+    pub(crate) fn revoke(&mut self, work_id: u64) -> bool {
+        let Some(position) = self.find(work_id) else {
             return false;
         };
         let revoked =
@@ -161,15 +165,10 @@ impl CallQueue {
 
     /// Takes back items of a call that the worker has not claimed, all but `leave` of them, from the
     /// end; which.
-    pub(crate) fn take_back(
-        &mut self,
-        work_id: u64,
-        attempt: u32,
-        leave: u32,
-    ) -> Option<Range<u32>> {
-        let position = self.find(work_id, attempt)?;
+    pub(crate) fn take_back(&mut self, work_id: u64, leave: u32) -> Option<Range<u32>> {
+        let position = self.find(work_id)?;
         // A call of one item is claimed by its state.
-        if self.shadow(position).left < 2 {
+        if !self.shadow(position).several {
             return None;
         }
         let word = Slot::new(&self.memory, &self.layout, position).items();
@@ -201,30 +200,38 @@ impl CallQueue {
         Some(taken)
     }
 
-    /// Takes note of `count` results of a call.
+    /// Takes note of `count` results of a call. With the last of several: how long the worker took for
+    /// them all, in nanoseconds.
     #[inline]
-    pub(crate) fn answered(&mut self, work_id: u64, attempt: u32, count: u32) {
+    pub(crate) fn answered(&mut self, work_id: u64, attempt: u32, count: u32) -> Option<u64> {
         for position in self.freed..self.tail {
             let shadow = self.shadow(position);
             if shadow.state == ShadowState::InFlight {
-                if (shadow.work_id, shadow.attempt) == (work_id, attempt) {
-                    shadow.left = shadow.left.saturating_sub(count);
-                    if shadow.left == 0 {
-                        shadow.state = match shadow.cut {
-                            true => ShadowState::Leaving,
-                            false => ShadowState::Done,
-                        };
-                    }
+                if (shadow.work_id, shadow.attempt) != (work_id, attempt) {
+                    // The worker answers in order: it is this one or none.
+                    return None;
                 }
-                // The worker answers in order: it is this one or none.
-                return;
+                shadow.left = shadow.left.saturating_sub(count);
+                if shadow.left > 0 {
+                    return None;
+                }
+                shadow.state = match shadow.cut {
+                    true => ShadowState::Leaving,
+                    false => ShadowState::Done,
+                };
+                if !shadow.several {
+                    return None;
+                }
+                let slot = Slot::new(&self.memory, &self.layout, position);
+                return Some(slot.spent().load(Relaxed));
             }
         }
+        None
     }
 
     /// How far the worker is with a call that is not answered; `None` when there is no such call.
-    pub(crate) fn started(&self, work_id: u64, attempt: u32) -> Option<Started> {
-        let position = self.find(work_id, attempt)?;
+    pub(crate) fn started(&self, work_id: u64) -> Option<Started> {
+        let position = self.find(work_id)?;
         let slot = Slot::new(&self.memory, &self.layout, position);
         Some(match slot.is(State::Queued) {
             true => Started::No,
@@ -237,12 +244,12 @@ impl CallQueue {
         })
     }
 
-    /// The calls that are not answered, oldest first: work id and attempt.
-    pub(crate) fn in_flight(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+    /// The work ids of the calls that are not answered, oldest first.
+    pub(crate) fn in_flight(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         (self.freed..self.tail)
             .map(|position| &self.shadows[self.layout.slot_index(position)])
             .filter(|shadow| shadow.state == ShadowState::InFlight)
-            .map(|shadow| (shadow.work_id, shadow.attempt))
+            .map(|shadow| shadow.work_id)
     }
 
     #[cfg(all(test, not(loom)))]
@@ -271,11 +278,10 @@ impl CallQueue {
     }
 
     /// Where a call lies that is not answered.
-    fn find(&self, work_id: u64, attempt: u32) -> Option<u64> {
+    fn find(&self, work_id: u64) -> Option<u64> {
         (self.freed..self.tail).find(|position| {
             let shadow = &self.shadows[self.layout.slot_index(*position)];
-            shadow.state == ShadowState::InFlight
-                && (shadow.work_id, shadow.attempt) == (work_id, attempt)
+            shadow.state == ShadowState::InFlight && shadow.work_id == work_id
         })
     }
 

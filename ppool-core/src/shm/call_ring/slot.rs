@@ -88,7 +88,7 @@ impl<'a> Slot<'a> {
 
     /// How many bytes of arguments fit into a slot.
     pub(super) fn inline_capacity(layout: &Layout) -> usize {
-        layout.slot_len - ARGUMENTS - 8
+        layout.slot_len - ARGUMENTS - 16
     }
 
     /// Whether it is in this state, at this position. Seeing it, one sees what was written before the
@@ -225,6 +225,11 @@ impl<'a> Slot<'a> {
     /// Says when its call started.
     pub(super) fn set_started_at(&self, nanos: u64) {
         self.word(STARTED_AT).store(nanos, Relaxed);
+    }
+
+    /// How long the worker took for a call of several items, in nanoseconds.
+    pub(super) fn spent(&self) -> &'a AtomicU64 {
+        self.word(self.layout.slot_len - 16)
     }
 
     /// Which items are claimed, and how many the worker may claim.

@@ -141,6 +141,12 @@ impl CallTaker {
         }
     }
 
+    /// Says how long a call of several items took.
+    pub(crate) fn set_spent(&self, claimed: &Claimed, nanos: u64) {
+        let slot = Slot::new(&self.memory, &self.layout, claimed.position);
+        slot.spent().store(nanos, Relaxed);
+    }
+
     /// Gives the slot back. Do it before the call's last result is published, which says to the
     /// parent that it is free.
     #[inline]

@@ -84,7 +84,9 @@ fn results_of_one_call_share_a_record() {
     let (_, mut writer, mut reader) = ring();
     writer.stage(head(1, 0), b"x").unwrap();
     for index in 0..5 {
-        writer.add(head(2, index), &index.to_le_bytes()).unwrap();
+        writer
+            .add(head(2, index), [&index.to_le_bytes(), b""])
+            .unwrap();
     }
     writer.stage(head(3, 0), b"y").unwrap();
     writer.publish();
@@ -103,7 +105,7 @@ fn a_record_that_gets_too_long_is_closed_and_the_next_one_goes_on() {
     let mut bytes = Vec::new();
     for index in 0..1000u32 {
         let item = index.to_le_bytes();
-        while writer.add(head(1, index), &item).is_err() {
+        while writer.add(head(1, index), [&item, b""]).is_err() {
             writer.publish();
             for record in take_all(&mut reader) {
                 assert_eq!(record.head.index as usize, bytes.len() / 4);
@@ -126,21 +128,21 @@ fn a_record_that_gets_too_long_is_closed_and_the_next_one_goes_on() {
 fn what_is_in_an_open_record_can_be_taken_and_comes_only_once() {
     let (_, mut writer, mut reader) = ring();
     writer.stage(head(1, 0), b"before").unwrap();
-    writer.add(head(2, 0), b"ab").unwrap();
+    writer.add(head(2, 0), [b"ab", b""]).unwrap();
     assert_eq!(reader.take_open().unwrap(), None, "take the others first");
     assert_eq!(take_all(&mut reader), [record(1, 0, 1, b"before")]);
     assert_eq!(reader.take_open().unwrap(), Some(record(2, 0, 1, b"ab")));
     assert_eq!(reader.take_open().unwrap(), None);
-    writer.add(head(2, 1), b"cd").unwrap();
-    writer.add(head(2, 2), b"ef").unwrap();
+    writer.add(head(2, 1), [b"cd", b""]).unwrap();
+    writer.add(head(2, 2), [b"ef", b""]).unwrap();
     assert_eq!(reader.take_open().unwrap(), Some(record(2, 1, 2, b"cdef")));
-    writer.add(head(2, 3), b"gh").unwrap();
+    writer.add(head(2, 3), [b"gh", b""]).unwrap();
     writer.publish();
     assert_eq!(take_all(&mut reader), [record(2, 3, 1, b"gh")]);
     assert_eq!(reader.take_open().unwrap(), None);
 
     // All of it early: nothing is left of the record.
-    writer.add(head(3, 0), b"").unwrap();
+    writer.add(head(3, 0), [b"", b""]).unwrap();
     assert_eq!(reader.take_open().unwrap(), Some(record(3, 0, 1, b"")));
     writer.publish();
     writer.stage(head(4, 0), b"after").unwrap();
@@ -185,8 +187,8 @@ fn a_worker_that_writes_garbage_is_found_out() {
 #[test]
 fn a_worker_that_shortens_a_record_is_found_out() {
     let (region, mut writer, mut reader) = ring();
-    writer.add(head(1, 0), b"12345678").unwrap();
-    writer.add(head(1, 1), b"12345678").unwrap();
+    writer.add(head(1, 0), [b"12345678", b""]).unwrap();
+    writer.add(head(1, 1), [b"12345678", b""]).unwrap();
     assert_eq!(reader.take_open().unwrap().unwrap().count, 2);
     writer.publish();
     let shorter = 8 << 32 | 1 << 8 | 3;
@@ -236,7 +238,7 @@ proptest! {
                 let head = RecordHead { kind: 3 + u8::from(shared), ..head(9, index) };
                 loop {
                     let written = match shared {
-                        true => writer.add(head, &bytes),
+                        true => writer.add(head, [&bytes, b""]),
                         false => writer.stage(head, &bytes),
                     };
                     if written.is_ok() {

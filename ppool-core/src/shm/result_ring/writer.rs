@@ -77,24 +77,26 @@ impl ResultWriter {
         Ok(())
     }
 
-    /// Adds a result to the open record, or opens one with it. The results of a record are of
+    /// Adds a result, in two parts, to the open record, or opens one with it. The results of a record are of
     /// consecutive items of one call, and of one kind; `head` is that of the first.
     ///
     /// # Errors
     /// When there is no room for it now, or the record would get too long: then the record is closed.
     /// Publish what is staged, and wait if there is still no room.
     #[inline]
-    pub(crate) fn add(&mut self, head: RecordHead, bytes: &[u8]) -> Result<(), NoRoom> {
+    pub(crate) fn add(&mut self, head: RecordHead, parts: [&[u8]; 2]) -> Result<(), NoRoom> {
+        let [first, second] = parts;
+        let added = first.len() + second.len();
         let open = match self.open {
             Some(open) => open,
             None if self.staged != self.tail => {
                 // What is noted of an open record counts only right behind `tail`.
                 self.publish();
-                self.open(head, bytes.len())?
+                self.open(head, added)?
             }
-            None => self.open(head, bytes.len())?,
+            None => self.open(head, added)?,
         };
-        let len = open.len + bytes.len();
+        let len = open.len + added;
         let offset = wrapped(self.staged, self.layout.results_len);
         let fits = offset + room_for(len) <= self.layout.results_len
             && self.takes(len)
@@ -104,7 +106,9 @@ impl ResultWriter {
             return Err(NoRoom);
         }
         let at = self.layout.results() + offset;
-        self.memory.write(at + HEAD_LEN + open.len, bytes);
+        let end = at + HEAD_LEN + open.len;
+        self.memory.write(end, first);
+        self.memory.write(end + first.len(), second);
         let count = open.count + 1;
         // Release: pairs with `take_open`, which sees the bytes then.
         let noted = OpenRecord { count, len }.pack(self.tail);

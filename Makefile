@@ -1,0 +1,11 @@
+# One target for each job of CI; `make ci` runs all of them. The jobs themselves are in .ci/run.
+
+JOBS = fmt lint test faults doc examples layers unsafe-map bfd abort package
+
+.PHONY: ci $(JOBS)
+
+ci:
+	.ci/run
+
+$(JOBS):
+	.ci/run $@

@@ -1,0 +1,15 @@
+//! The pool as users see it: its builder, single calls, maps, callbacks and its end.
+
+mod builder;
+mod callbacks;
+pub(crate) mod exit;
+mod gather;
+mod handle;
+mod map;
+mod options;
+
+pub use builder::{PoolBuilder, Workers};
+pub use callbacks::Done;
+pub use handle::{Pool, Shutdown};
+pub use map::Imap;
+pub use options::TaskCall;

@@ -1,0 +1,162 @@
+//! The options of one call, or of one map.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{callbacks::CallCallbacks, handle::Pool, map::Imap};
+use crate::{
+    codec::IntoArgs,
+    error::{SubmitError, TaskError},
+    future::TaskFuture,
+    task::Task,
+};
+
+/// What may be set for one call; everything else is the task's or the pool's default.
+pub(super) struct Options<R> {
+    pub(super) timeout: Option<Duration>,
+    pub(super) retries: Option<u32>,
+    pub(super) chunk_size: Option<usize>,
+    pub(super) window: Option<usize>,
+    pub(super) callbacks: CallCallbacks<R>,
+}
+
+impl<R> Default for Options<R> {
+    fn default() -> Self {
+        Options {
+            timeout: None,
+            retries: None,
+            chunk_size: None,
+            window: None,
+            callbacks: CallCallbacks::default(),
+        }
+    }
+}
+
+/// One call, or one map, with options: what [`Pool::task`] gives.
+#[must_use = "nothing is called until `submit`, `map` or another of the last words is said"]
+pub struct TaskCall<'a, T: Task> {
+    pool: &'a Pool,
+    task: T,
+    options: Options<T::Output>,
+}
+
+impl<T: Task> fmt::Debug for TaskCall<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskCall")
+            .field("task", &T::entry().name)
+            .field("timeout", &self.options.timeout)
+            .field("retries", &self.options.retries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Task> TaskCall<'a, T> {
+    pub(super) fn new(pool: &'a Pool, task: T) -> Self {
+        TaskCall {
+            pool,
+            task,
+            options: Options::default(),
+        }
+    }
+
+    /// How long the call may run, from its real start in the worker; when it has passed, the worker
+    /// gets SIGTERM, after the pool's grace SIGKILL, and the call fails with `TimedOut`. Default:
+    /// the task's `timeout`, else the pool's `task_timeout`, else no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// How often the call may run again after its worker was lost. Default: the task's `retries`,
+    /// else the pool's, else 0.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = Some(retries);
+        self
+    }
+
+    /// How many inputs of a map travel together (at least 1). Default: the pool chooses.
+    pub fn chunk_size(mut self, inputs: usize) -> Self {
+        self.options.chunk_size = Some(inputs.max(1));
+        self
+    }
+
+    /// How many inputs `imap` and `imap_unordered` pull ahead of what was taken from them (at
+    /// least 1). Default: four times the number of workers, at least 32.
+    pub fn window(mut self, inputs: usize) -> Self {
+        self.options.window = Some(inputs.max(1));
+        self
+    }
+
+    /// Runs `callback` with the value, when the call gives one, before the pool's own callback.
+    /// For a map it runs for each input.
+    pub fn callback(mut self, callback: impl Fn(&T::Output) + Send + Sync + 'static) -> Self {
+        self.options.callbacks.callback = Some(Arc::new(callback));
+        self
+    }
+
+    /// Runs `callback` with the error, when the call gives no value, before the pool's own
+    /// exception callback.
+    pub fn exception_callback(
+        mut self,
+        callback: impl Fn(&TaskError) + Send + Sync + 'static,
+    ) -> Self {
+        self.options.callbacks.exception_callback = Some(Arc::new(callback));
+        self
+    }
+
+    /// Whether the pool's callbacks run for this call too. Default: true.
+    pub fn pool_callbacks(mut self, enabled: bool) -> Self {
+        self.options.callbacks.pool = enabled;
+        self
+    }
+
+    /// As [`Pool::submit`].
+    pub fn submit<A: IntoArgs<T::Args>>(self, args: A) -> TaskFuture<T::Output> {
+        self.pool.submit_with(self.task, &self.options, &args)
+    }
+
+    /// As [`Pool::try_submit`].
+    ///
+    /// # Errors
+    /// As [`Pool::try_submit`].
+    pub fn try_submit<A: IntoArgs<T::Args>>(
+        self,
+        args: A,
+    ) -> Result<TaskFuture<T::Output>, SubmitError<A>> {
+        self.pool.try_submit_with(self.task, &self.options, args)
+    }
+
+    /// As [`Pool::apply`].
+    ///
+    /// # Errors
+    /// As [`Pool::apply`].
+    pub fn apply<A: IntoArgs<T::Args>>(self, args: A) -> Result<T::Output, TaskError> {
+        self.submit(args).wait()
+    }
+
+    /// As [`Pool::map`].
+    ///
+    /// # Errors
+    /// As [`Pool::map`].
+    pub fn map<I>(self, inputs: I) -> Result<Vec<T::Output>, TaskError>
+    where
+        I: IntoIterator<Item: IntoArgs<T::Args>>,
+    {
+        Imap::ordered(self.pool, self.task, self.options, inputs.into_iter()).collect_all()
+    }
+
+    /// As [`Pool::imap`].
+    pub fn imap<I>(self, inputs: I) -> Imap<T, I::IntoIter>
+    where
+        I: IntoIterator<Item: IntoArgs<T::Args>>,
+    {
+        Imap::ordered(self.pool, self.task, self.options, inputs.into_iter())
+    }
+
+    /// As [`Pool::imap_unordered`].
+    pub fn imap_unordered<I>(self, inputs: I) -> Imap<T, I::IntoIter>
+    where
+        I: IntoIterator<Item: IntoArgs<T::Args>>,
+    {
+        Imap::unordered(self.pool, self.task, self.options, inputs.into_iter())
+    }
+}

@@ -1,0 +1,177 @@
+//! Carries out what the reactor decides, under one lock, on whichever thread brought the event.
+//!
+//! A thread that submits takes the lock, tells the reactor, and writes the call into the worker's
+//! link itself; only what must happen on the queue-manager thread (starting a process, watching a
+//! new deadline) wakes that thread. No user code runs under the lock: what must run afterwards is
+//! collected as [`Hooks`] and run when the lock is released.
+
+use std::{sync::MutexGuard, time::Duration};
+
+use super::{
+    Cargo, QueueManager,
+    effect::{Effect, Refusal},
+    engine::Engine,
+    outcome::task_error,
+    reactor::{Limits, Reactor},
+    worker::Worker,
+};
+use crate::{
+    future::{Hooks, Outcome},
+    ids::WorkerId,
+};
+
+/// What the lock guards.
+pub(super) struct Core {
+    pub(super) reactor: Reactor<Cargo>,
+    pub(super) effects: Vec<Effect<Cargo>>,
+    /// What is to be run once the lock is released.
+    pub(super) hooks: Vec<Hooks>,
+    /// How many threads run such hooks now.
+    pub(super) running_hooks: u32,
+    /// By slot.
+    pub(super) workers: Vec<Option<Worker>>,
+    /// Workers that the queue-manager thread has to start.
+    pub(super) spawns: Vec<WorkerId>,
+    pub(super) engine: Option<Engine>,
+    /// How often hooks were run.
+    pub(super) hook_runs: u64,
+    /// How many threads wait for calls to end.
+    pub(super) onlookers: u32,
+    /// How many threads wait for room.
+    pub(super) waiting_for_room: u32,
+    /// Whether the queue-manager thread sleeps.
+    pub(super) sleep: Sleep,
+    /// Whether nothing is left to do for the queue-manager thread.
+    pub(super) stopped: bool,
+    /// Whether that thread has ended, and the callbacks with it.
+    pub(super) has_ended: bool,
+}
+
+/// What the queue-manager thread does, as far as others have to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sleep {
+    /// It works, and will look for spawns and deadlines before it sleeps.
+    Awake,
+    /// It sleeps, until this time at the latest.
+    Until(Duration),
+    /// It sleeps until something happens.
+    Forever,
+}
+
+impl Core {
+    pub(super) fn new(limits: Limits) -> Self {
+        Core {
+            reactor: Reactor::new(limits),
+            effects: Vec::new(),
+            hooks: Vec::new(),
+            running_hooks: 0,
+            workers: (0..limits.workers).map(|_| None).collect(),
+            spawns: Vec::new(),
+            engine: None,
+            hook_runs: 0,
+            onlookers: 0,
+            waiting_for_room: 0,
+            sleep: Sleep::Awake,
+            stopped: false,
+            has_ended: false,
+        }
+    }
+
+    /// Whether every call is resolved and what its end set off was handed on.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.reactor.unresolved() == 0 && self.running_hooks == 0
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, now: Duration) {
+        self.reactor.tick(now, &mut self.effects);
+    }
+}
+
+impl QueueManager {
+    // ------------------------------------------------------------------ effects
+
+    /// Carries out all effects, wakes who has to be woken, releases the lock, then runs the hooks.
+    pub(super) fn settle(&self, mut core: MutexGuard<'_, Core>) {
+        self.carry_out(&mut core);
+        if core.waiting_for_room > 0 && !matches!(core.reactor.admits(), Err(Refusal::Full)) {
+            self.room.notify_all();
+        }
+        if core.stopped && core.engine.is_none() {
+            // No thread was ever started: there is nothing to wait for.
+            core.has_ended = true;
+            self.ended.notify_all();
+        }
+        if let Some(engine) = &core.engine {
+            let wanted = match core.sleep {
+                // It looks at everything once more before it sleeps.
+                Sleep::Awake => false,
+                _ if !core.spawns.is_empty() || core.stopped => true,
+                Sleep::Forever => core.reactor.next_deadline().is_some(),
+                Sleep::Until(until) => core
+                    .reactor
+                    .next_deadline()
+                    .is_some_and(|deadline| deadline < until),
+            };
+            if wanted {
+                engine.io.wakeup.wake();
+            }
+        }
+        if core.hooks.is_empty() {
+            self.tell_onlookers(&core);
+            return;
+        }
+        let hooks = std::mem::take(&mut core.hooks);
+        core.running_hooks += 1;
+        drop(core);
+        for hook in hooks {
+            hook.run(&self.callbacks);
+        }
+        let mut core = self.lock();
+        core.running_hooks -= 1;
+        core.hook_runs += 1;
+        self.tell_onlookers(&core);
+        if core.running_hooks == 0
+            && core.stopped
+            && let Some(engine) = &core.engine
+        {
+            engine.io.wakeup.wake();
+        }
+    }
+
+    fn carry_out(&self, core: &mut Core) {
+        while !core.effects.is_empty() {
+            for effect in std::mem::take(&mut core.effects) {
+                match effect {
+                    Effect::Spawn(worker) => core.spawns.push(worker),
+                    Effect::Send(worker, id) => core.send(worker, id),
+                    Effect::SendSentinel(worker) => {
+                        core.with_link(worker, |link| link.send_sentinel());
+                    }
+                    Effect::Signal(worker, signal) => {
+                        if let Some(worker) = core.worker(worker) {
+                            worker.signal(signal);
+                        }
+                    }
+                    Effect::Requeued(cargo) => cargo.sink.returns_to_pending(),
+                    Effect::Fail {
+                        cargo,
+                        id,
+                        calls,
+                        failure,
+                    } => {
+                        let error = task_error(&cargo, id, failure);
+                        for index in calls {
+                            let outcome = Outcome::Error(error.clone());
+                            core.hooks.extend(cargo.sink.resolve(index, outcome));
+                        }
+                    }
+                    Effect::Stopped => {
+                        core.stopped = true;
+                        self.ended.notify_all();
+                    }
+                }
+            }
+        }
+    }
+}

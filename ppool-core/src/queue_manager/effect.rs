@@ -1,0 +1,72 @@
+//! What the reactor wants done; the event loop does it.
+
+use std::time::Duration;
+
+use crate::{
+    error::{BrokenPool, WorkerExit},
+    ids::{WorkId, WorkerId},
+};
+
+/// Something to do, decided by the [`Reactor`](super::reactor::Reactor).
+#[derive(Debug)]
+pub(crate) enum Effect<C> {
+    /// Start a process for this worker; answer with `launched` or `spawn_failed`.
+    Spawn(WorkerId),
+    /// Send the work item to the worker.
+    Send(WorkerId, WorkId),
+    /// Tell the worker to finish what it has and leave.
+    SendSentinel(WorkerId),
+    /// Signal the worker's process.
+    Signal(WorkerId, StopSignal),
+    /// The call goes back to the queue; it is not running any more.
+    Requeued(C),
+    /// Calls of an item give no value, for this reason.
+    Fail {
+        /// Whose calls.
+        cargo: C,
+        /// Its id.
+        id: WorkId,
+        /// Which calls of the chunk.
+        calls: std::ops::Range<u32>,
+        /// Why.
+        failure: Failure,
+    },
+    /// Everything is resolved and every worker is gone: the pool has ended.
+    Stopped,
+}
+
+/// How to end a process that doesn't leave by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StopSignal {
+    /// SIGTERM: it may clean up.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+/// Why a call gives no value, as the reactor knows it.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// Cancelled before it started, or killed after.
+    Cancelled {
+        /// Whether it had started.
+        started: bool,
+    },
+    /// Its worker was lost while it ran.
+    Lost(WorkerExit),
+    /// It ran longer than this.
+    TimedOut(Duration),
+    /// No worker can be started.
+    Broken(BrokenPool),
+}
+
+/// Why a submission is not accepted.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    /// The queue of pending calls is full.
+    Full,
+    /// The pool was closed.
+    Closed,
+    /// No worker can be started.
+    Broken(BrokenPool),
+}

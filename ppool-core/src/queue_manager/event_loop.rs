@@ -1,0 +1,92 @@
+//! The queue-manager thread: the only place of a pool that waits.
+//!
+//! It wakes for four reasons: a worker's link has something, somebody submitted or shut down (the
+//! wake-up), a worker has exited (its pidfd), a deadline has passed. With nothing of that, it
+//! sleeps and makes no system call.
+//!
+//! QM-2: interest in a process's exit is registered before anything is asked of it, and the
+//! wake-up is level-triggered, so that nothing that happens between a look and the sleep is lost.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    QueueManager,
+    core::Sleep,
+    engine::EngineIo,
+    token::Token,
+    worker::{NotStarted, Started},
+};
+use crate::{ids::WorkerId, link::socket::SocketLink, supervise, sys::epoll::Events};
+
+/// Runs until the pool has ended.
+pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
+    let mut events = Events::with_capacity(64);
+    loop {
+        let timeout = {
+            let mut core = manager.lock();
+            if manager.may_end(&core) {
+                break;
+            }
+            if !core.spawns.is_empty() {
+                Some(Duration::ZERO)
+            } else if let Some(deadline) = core.reactor.next_deadline() {
+                core.sleep = Sleep::Until(deadline);
+                Some(deadline.saturating_sub(manager.now()))
+            } else {
+                core.sleep = Sleep::Forever;
+                None
+            }
+        };
+        // It fails only for descriptors that are not open, which `EngineIo` rules out.
+        let waited = io.poller.wait(&mut events, timeout);
+        debug_assert!(waited.is_ok(), "{waited:?}");
+        let mut core = manager.lock();
+        core.sleep = Sleep::Awake;
+        for event in events.iter() {
+            match Token::decode(event.token) {
+                Token::Wakeup => {
+                    io.wakeup.clear();
+                }
+                Token::Link(worker) => manager.drive_link(&mut core, worker),
+                Token::Exit(worker) => manager.worker_exited(&mut core, worker),
+            }
+        }
+        let now = manager.now();
+        core.tick(now);
+        let spawns = std::mem::take(&mut core.spawns);
+        manager.settle(core);
+        for worker in spawns {
+            start(manager, worker);
+        }
+    }
+    manager.end();
+}
+
+/// Starts the process of a worker: here, because a worker's life is bound to the thread that forks
+/// it, and without the lock, because it takes a millisecond.
+fn start(manager: &QueueManager, worker: WorkerId) {
+    let started = match supervise::launch(&manager.settings.launch, worker) {
+        Ok(launched) => match SocketLink::new(launched.socket) {
+            Ok(link) => Ok(Started {
+                pid: launched.pid,
+                exit_watch: launched.exit_watch,
+                link: Box::new(link),
+            }),
+            Err(error) => Err(NotStarted::ending(
+                &launched.exit_watch,
+                "make the link",
+                error,
+            )),
+        },
+        Err(error) => {
+            let lasts = !error.is_shortage();
+            let (what, source) = error.into_parts();
+            Err(NotStarted {
+                what,
+                source,
+                lasts,
+            })
+        }
+    };
+    manager.launched(worker, started);
+}

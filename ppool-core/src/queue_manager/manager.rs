@@ -1,0 +1,348 @@
+//! The queue manager as pools and futures see it: calls go in, lives end, numbers come out.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Cargo,
+    core::Core,
+    effect::{Effect, Refusal},
+    reactor::{Cancel, Limits, Reactor, Terms},
+};
+use crate::{
+    future::{CallControl, CallState, CallbackRunner, Callbacks},
+    ids::WorkId,
+    supervise::LaunchConfig,
+    wire::Boot,
+};
+
+/// What a pool's builder settled.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) limits: Limits,
+    pub(crate) launch: LaunchConfig,
+    /// What every worker is told first; `worker` is filled in for each.
+    pub(crate) boot: Boot,
+    pub(crate) callbacks: Callbacks,
+}
+
+/// The state behind a pool, shared by its handle, its futures and the queue-manager thread.
+pub(crate) struct QueueManager {
+    pub(crate) settings: Settings,
+    pub(super) core: Mutex<Core>,
+    /// A place in the queue has become free, or will never.
+    pub(super) room: Condvar,
+    /// Calls have ended, while there are onlookers.
+    progress: Condvar,
+    /// The queue-manager thread has ended.
+    pub(super) ended: Condvar,
+    pub(super) callbacks: CallbackRunner,
+    pub(super) epoch: Instant,
+    /// The process that started the queue-manager thread: a fork of it has no such thread.
+    pub(super) owner: AtomicU32,
+}
+/// Why a call was not accepted, with what it carried.
+pub(crate) struct Refused {
+    pub(crate) why: Refusal,
+}
+
+impl QueueManager {
+    /// The state of a pool that has not started anything.
+    pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(QueueManager {
+            core: Mutex::new(Core::new(settings.limits)),
+            room: Condvar::new(),
+            progress: Condvar::new(),
+            ended: Condvar::new(),
+            callbacks: CallbackRunner::new(settings.callbacks),
+            epoch: Instant::now(),
+            owner: AtomicU32::new(0),
+            settings,
+        })
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        // Nothing that panics runs under the lock; were it to happen, the state is still whole.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread of the callbacks.
+    pub(crate) fn callbacks(&self) -> &CallbackRunner {
+        &self.callbacks
+    }
+
+    // ------------------------------------------------------------------ calls
+
+    /// Takes in a call; when the queue is full and `wait` is set, waits for room.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        cargo: Cargo,
+        terms: Terms,
+        wait: bool,
+    ) -> Result<WorkId, Refused> {
+        let mut core = self.lock();
+        loop {
+            match core.reactor.admits() {
+                Ok(()) => break,
+                Err(Refusal::Full) if wait => {
+                    core.waiting_for_room += 1;
+                    core = self.room.wait(core).unwrap_or_else(PoisonError::into_inner);
+                    core.waiting_for_room -= 1;
+                }
+                Err(why) => return Err(Refused { why }),
+            }
+        }
+        self.start_engine(&mut core).map_err(|cause| Refused {
+            why: Refusal::Broken(cause),
+        })?;
+        let now = self.now();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        let submitted = reactor.submit(cargo, terms, now, effects);
+        self.settle(core);
+        submitted.map_err(|(_, why)| Refused { why })
+    }
+
+    /// Whether a call would be accepted now.
+    pub(crate) fn admits(&self) -> Result<(), Refusal> {
+        self.lock().reactor.admits()
+    }
+
+    /// Takes the call back if it has not started.
+    pub(crate) fn cancel(&self, id: WorkId) -> bool {
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        let cancelled = match reactor.cancel(id, effects) {
+            Cancel::Done => true,
+            Cancel::TooLate => false,
+            Cancel::Ask(worker) => core.revoke(worker, id, self.now()),
+        };
+        self.settle(core);
+        cancelled
+    }
+
+    /// Takes back those of the calls that have not started. None of them starts meanwhile.
+    pub(crate) fn cancel_all(&self, ids: impl Iterator<Item = WorkId>) {
+        let mut core = self.lock();
+        for id in ids {
+            let Core {
+                reactor, effects, ..
+            } = &mut *core;
+            if let Cancel::Ask(worker) = reactor.cancel(id, effects) {
+                core.revoke(worker, id, self.now());
+            }
+        }
+        self.settle(core);
+    }
+
+    /// Stops the call, also when it runs. False when it is resolved already.
+    pub(crate) fn kill(&self, id: WorkId) -> bool {
+        let now = self.now();
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        let killed = reactor.kill(id, now, effects);
+        self.settle(core);
+        killed
+    }
+
+    // ------------------------------------------------------------------ life
+
+    /// Accepts no more calls.
+    pub(crate) fn close(&self) {
+        self.change(|reactor, now, effects| reactor.close(now, effects));
+    }
+
+    /// Cancels every call that has not started.
+    pub(crate) fn cancel_pending(&self) {
+        self.change(|reactor, _now, effects| reactor.cancel_pending(effects));
+    }
+
+    /// Ends everything now.
+    pub(crate) fn terminate(&self) {
+        self.change(|reactor, now, effects| reactor.terminate(now, effects));
+    }
+
+    fn change(&self, event: impl FnOnce(&mut Reactor<Cargo>, Duration, &mut Vec<Effect<Cargo>>)) {
+        let now = self.now();
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        event(reactor, now, effects);
+        self.room.notify_all();
+        self.settle(core);
+    }
+
+    /// Has the callbacks of all calls run, on this thread where they wait to be asked for; waits
+    /// for calls that are not resolved. False at `deadline`.
+    pub(crate) fn process_all(&self, deadline: Instant) -> bool {
+        loop {
+            let seen = self.lock().hook_runs;
+            self.callbacks.process(None);
+            let mut core = self.lock();
+            while core.hook_runs == seen && !core.is_quiet() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return false;
+                }
+                core.onlookers += 1;
+                core = self
+                    .progress
+                    .wait_timeout(core, left)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+                core.onlookers -= 1;
+            }
+            if core.hook_runs == seen {
+                drop(core);
+                return self.callbacks.wait_until_idle(Some(deadline));
+            }
+        }
+    }
+
+    pub(super) fn tell_onlookers(&self, core: &Core) {
+        if core.onlookers > 0 {
+            self.progress.notify_all();
+        }
+    }
+
+    /// Waits until a closed pool has ended: every call resolved, every worker gone, every callback
+    /// run. Returns false at `deadline`.
+    ///
+    /// On the thread of the callbacks it doesn't wait for those, since it is in one of them; on the
+    /// queue-manager thread, where the waker of a future may drop a pool, it can't wait for anything:
+    /// the pool then ends by itself.
+    pub(crate) fn join(&self, deadline: Option<Instant>) -> bool {
+        let mut core = self.lock();
+        if self.is_manager_thread(&core) || self.is_forked() {
+            return core.has_ended;
+        }
+        let in_callback = self.callbacks.is_current_thread();
+        while !(core.has_ended || in_callback && core.stopped) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            core = match left {
+                None => self
+                    .ended
+                    .wait(core)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return false,
+                Some(left) => {
+                    self.ended
+                        .wait_timeout(core, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+        if in_callback {
+            return true;
+        }
+        let thread = core.engine.take().and_then(|engine| engine.thread);
+        drop(core);
+        if let Some(thread) = thread {
+            // It has said that it is at its end; this waits until the thread itself is gone.
+            let _ = thread.join();
+        }
+        true
+    }
+
+    fn is_manager_thread(&self, core: &Core) -> bool {
+        let here = thread::current().id();
+        core.engine.as_ref().is_some_and(|engine| engine.id == here)
+    }
+
+    /// Whether this is a forked copy of the process that the pool belongs to: nothing of the pool
+    /// works here.
+    pub(crate) fn is_forked(&self) -> bool {
+        let owner = self.owner.load(Ordering::Relaxed);
+        owner != 0 && owner != std::process::id()
+    }
+
+    /// The queue-manager thread is about to end; false while others still run hooks of the pool.
+    pub(super) fn may_end(&self, core: &Core) -> bool {
+        core.stopped && core.running_hooks == 0
+    }
+
+    /// The last thing that the queue-manager thread does.
+    pub(super) fn end(&self) {
+        // Callbacks that are asked for run on the thread that asks, at the latest when it joins.
+        if !self.callbacks.is_polled() {
+            self.callbacks.drain_and_stop();
+        }
+        let mut core = self.lock();
+        core.has_ended = true;
+        self.ended.notify_all();
+    }
+
+    // ------------------------------------------------------------------ looking
+
+    /// The process ids of the workers that take calls or will.
+    pub(crate) fn worker_pids(&self) -> Vec<u32> {
+        let core = self.lock();
+        core.workers
+            .iter()
+            .flatten()
+            .filter(|worker| !core.reactor.is_going(worker.id))
+            .map(|worker| worker.pid)
+            .collect()
+    }
+
+    /// How many workers run a call, and how many are ready for one.
+    pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
+        self.lock().reactor.busy_and_idle()
+    }
+
+    /// How many calls wait for a worker, and how many are not resolved.
+    pub(crate) fn pending_and_unresolved(&self) -> (usize, usize) {
+        let core = self.lock();
+        (core.reactor.pending(), core.reactor.unresolved())
+    }
+}
+
+impl fmt::Debug for QueueManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("QueueManager");
+        out.field("name", &self.settings.name);
+        if let Ok(core) = self.core.try_lock() {
+            let (busy, idle) = core.reactor.busy_and_idle();
+            out.field("workers", &core.workers.iter().flatten().count())
+                .field("busy", &busy)
+                .field("idle", &idle)
+                .field("pending", &core.reactor.pending())
+                .field("unresolved", &core.reactor.unresolved())
+                .field("broken", &core.reactor.broken());
+        }
+        out.finish_non_exhaustive()
+    }
+}
+
+impl CallControl for QueueManager {
+    fn cancel(&self, id: WorkId, _state: &CallState) -> bool {
+        QueueManager::cancel(self, id)
+    }
+
+    fn kill(&self, id: WorkId, _state: &CallState) -> bool {
+        QueueManager::kill(self, id)
+    }
+
+    fn callbacks(&self) -> &CallbackRunner {
+        &self.callbacks
+    }
+}

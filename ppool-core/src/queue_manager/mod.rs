@@ -1,0 +1,35 @@
+//! The queue manager: the one place where a pool's calls, workers and time come together.
+//!
+//! ```text
+//!  submit, cancel, kill ──┐                       ┌──► link: call items, sentinels
+//!  results (link) ────────┤   ┌───────────────┐   ├──► launcher: new workers
+//!  exits (pidfd) ─────────┼──►│    Reactor    │──►┼──► exit watch: SIGTERM, SIGKILL
+//!  deadlines ─────────────┘   │    (pure)     │   └──► sinks: futures, maps, callbacks
+//!                   events    └───────────────┘  effects
+//! ```
+//!
+//! The [`reactor`] decides, [`core`] carries out under one lock, whoever holds it: a thread
+//! that submits places its call itself. The [`event_loop`] is the queue-manager thread, which waits
+//! for what nobody else waits for.
+//!
+//! Invariants: QM-1 (nothing in here blocks on a worker), QM-2 (one wait point, in `event_loop`).
+
+mod cargo;
+mod core;
+mod effect;
+mod engine;
+mod event_loop;
+mod incoming;
+mod manager;
+mod outcome;
+mod reactor;
+#[cfg(test)]
+mod simulation;
+mod token;
+mod worker;
+
+pub(crate) use cargo::{Cargo, Sink};
+
+pub(crate) use effect::Refusal;
+pub(crate) use manager::{QueueManager, Settings};
+pub(crate) use reactor::{Limits, Terms};

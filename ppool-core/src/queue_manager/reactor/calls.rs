@@ -1,0 +1,136 @@
+//! What callers do: submit, cancel, kill, and end the pool.
+
+use std::time::Duration;
+
+use super::{Cancel, Life, Reactor, State, Terms};
+use crate::{
+    ids::{WorkId, WorkerId},
+    queue::{Place, StopReason, WorkItem},
+    queue_manager::effect::{Effect, Failure, Refusal},
+};
+
+impl<C: Clone> Reactor<C> {
+    /// A call, or a chunk of calls, comes in.
+    pub(crate) fn submit(
+        &mut self,
+        cargo: C,
+        terms: Terms,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> Result<WorkId, (C, Refusal)> {
+        if let Err(refusal) = self.admits() {
+            return Err((cargo, refusal));
+        }
+        let id = self.items.insert(|id| WorkItem {
+            id,
+            cargo,
+            count: terms.count,
+            next: 0,
+            sent: 0,
+            sent_attempt: 0,
+            attempt: 0,
+            retries: terms.retries,
+            timeout: terms.timeout,
+            place: Place::Waiting,
+            stop: None,
+        });
+        self.pending.push_back(id);
+        self.started = true;
+        self.resting = false;
+        self.advance(now, effects);
+        Ok(id)
+    }
+
+    /// Whether a submission would be accepted now.
+    pub(crate) fn admits(&self) -> Result<(), Refusal> {
+        if self.life != Life::Open {
+            Err(Refusal::Closed)
+        } else if let Some(cause) = &self.broken {
+            Err(Refusal::Broken(cause.clone()))
+        } else if self.pending.len() >= self.limits.queue_capacity || self.items.is_full() {
+            Err(Refusal::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes a call back if it has not started.
+    pub(crate) fn cancel(&mut self, id: WorkId, effects: &mut Vec<Effect<C>>) -> Cancel {
+        match self.items.get(id).map(|item| item.place) {
+            None => Cancel::TooLate,
+            Some(Place::Waiting) => {
+                self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
+                self.forget_waiting(1);
+                self.check_stopped(effects);
+                Cancel::Done
+            }
+            Some(Place::InFlight(slot)) => Cancel::Ask(self.worker(slot)),
+        }
+    }
+
+    /// The worker gave up a call that it had not started: it is cancelled.
+    pub(crate) fn revoked(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let Some(row) = self.row(worker) else {
+            self.stale += 1;
+            return;
+        };
+        let Some(at) = row.in_flight.iter().position(|&held| held == id) else {
+            self.stale += 1;
+            return;
+        };
+        row.in_flight.remove(at);
+        if row.in_flight.is_empty() && row.state == State::Ready {
+            self.idle.push(worker.slot);
+        }
+        self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
+        self.advance(now, effects);
+    }
+
+    /// Stops a call, also one that runs. False when it is resolved already.
+    pub(crate) fn kill(&mut self, id: WorkId, now: Duration, effects: &mut Vec<Effect<C>>) -> bool {
+        match self.cancel(id, effects) {
+            Cancel::Done => true,
+            Cancel::TooLate => false,
+            Cancel::Ask(worker) => self.stop(worker, StopReason::Killed, now, effects),
+        }
+    }
+
+    /// Accepts no more calls; what is there is finished, then the workers leave.
+    pub(crate) fn close(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        if self.life == Life::Open {
+            self.life = Life::Closing;
+        }
+        self.advance(now, effects);
+    }
+
+    /// Cancels every call that has not started.
+    pub(crate) fn cancel_pending(&mut self, effects: &mut Vec<Effect<C>>) {
+        self.fail_pending(&Failure::Cancelled { started: false }, effects);
+        self.check_stopped(effects);
+    }
+
+    /// Ends everything now: calls that wait are cancelled, workers are signalled.
+    pub(crate) fn terminate(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        if self.life == Life::Stopped {
+            return;
+        }
+        self.life = Life::Terminating;
+        self.fail_pending(&Failure::Cancelled { started: false }, effects);
+        for slot in self.slots() {
+            let row = &self.rows[slot.0 as usize];
+            if let Some(&id) = row.in_flight.front()
+                && let Some(item) = self.items.get_mut(id)
+            {
+                item.stop.get_or_insert(StopReason::Killed);
+            }
+            self.terminate_worker(slot, now, effects);
+        }
+        self.check_stopped(effects);
+    }
+}

@@ -1,0 +1,224 @@
+//! What follows from what happened: who gets which call, which worker is started or stopped, what
+//! fails, when the pool has ended.
+
+use std::time::Duration;
+
+use super::{FIRST_PAUSE, LONGEST_PAUSE, Life, Reactor, Row, State};
+use crate::{
+    error::BrokenPool,
+    ids::{Slot, WorkId, WorkerId},
+    queue::{Place, StopReason},
+    queue_manager::effect::{Effect, Failure, StopSignal},
+};
+
+impl<C: Clone> Reactor<C> {
+    /// Does what has become possible: starts workers, sends calls, lets workers leave.
+    pub(super) fn advance(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        self.dispatch(now, effects);
+        self.refill(now, effects);
+        if self.life == Life::Closing && self.pending.is_empty() {
+            while let Some(slot) = self.idle.pop() {
+                let deadline = now + self.limits.leave_timeout;
+                self.rows[slot.0 as usize].state = State::Leaving { deadline };
+                effects.push(Effect::SendSentinel(self.worker(slot)));
+            }
+        }
+        self.check_stopped(effects);
+    }
+
+    /// Gives waiting calls to workers that have room.
+    pub(super) fn dispatch(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        while !self.pending.is_empty() {
+            let Some(slot) = self.slot_with_room() else {
+                return;
+            };
+            let items = &self.items;
+            let Some(id) = self.pending.pop(|id| items.get(id).is_some()) else {
+                return;
+            };
+            if let Some(item) = self.items.get_mut(id) {
+                item.place = Place::InFlight(slot);
+                item.sent = item.next;
+                item.sent_attempt = item.attempt;
+            }
+            let row = &mut self.rows[slot.0 as usize];
+            if row.in_flight.is_empty() {
+                row.running_since = now;
+                self.idle.pop();
+            }
+            row.in_flight.push_back(id);
+            effects.push(Effect::Send(self.worker(slot), id));
+        }
+    }
+
+    /// The ready slot that was busy last, else the one with the shortest call queue.
+    pub(super) fn slot_with_room(&self) -> Option<Slot> {
+        if let Some(&slot) = self.idle.last() {
+            return Some(slot);
+        }
+        if self.limits.call_queue == 1 {
+            return None;
+        }
+        self.slots()
+            .filter(|slot| self.rows[slot.0 as usize].state == State::Ready)
+            .min_by_key(|slot| self.rows[slot.0 as usize].in_flight.len())
+            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.limits.call_queue)
+    }
+
+    /// Starts workers for vacant slots while more are wanted.
+    pub(super) fn refill(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
+        let wanted = self.wanted();
+        let mut living = self.living();
+        for slot in self.slots() {
+            if living >= wanted {
+                return;
+            }
+            let row = &mut self.rows[slot.0 as usize];
+            if let State::Vacant { not_before } = row.state
+                && not_before <= now
+            {
+                row.generation += 1;
+                row.state = State::Starting {
+                    deadline: now + self.limits.start_timeout,
+                };
+                living += 1;
+                effects.push(Effect::Spawn(self.worker(slot)));
+            }
+        }
+    }
+
+    /// How many workers there should be: all of them from the first call on; in a pool that closes,
+    /// no more than there are calls.
+    pub(super) fn wanted(&self) -> usize {
+        let all = self.rows.len();
+        match self.life {
+            _ if self.broken.is_some() => 0,
+            Life::Open if self.started && !self.resting => all,
+            Life::Open => 0,
+            Life::Closing => self.items.len().min(all),
+            Life::Terminating | Life::Stopped => 0,
+        }
+    }
+
+    /// How many slots have a worker that takes calls, or will.
+    pub(super) fn living(&self) -> usize {
+        self.rows
+            .iter()
+            .filter(|row| matches!(row.state, State::Starting { .. } | State::Ready))
+            .count()
+    }
+
+    /// Stops the call that a worker runs, by ending the worker.
+    pub(super) fn stop(
+        &mut self,
+        worker: WorkerId,
+        reason: StopReason,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> bool {
+        let Some(id) = self
+            .row(worker)
+            .and_then(|row| row.in_flight.front().copied())
+        else {
+            return false;
+        };
+        if let Some(item) = self.items.get_mut(id) {
+            item.stop.get_or_insert(reason);
+        }
+        self.terminate_worker(worker.slot, now, effects);
+        true
+    }
+
+    pub(super) fn terminate_worker(
+        &mut self,
+        slot: Slot,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let row = &mut self.rows[slot.0 as usize];
+        match row.state {
+            State::Vacant { .. } | State::Terminating { .. } | State::Killed => {}
+            State::Starting { .. } | State::Ready | State::Leaving { .. } => {
+                row.state = State::Terminating {
+                    deadline: now + self.limits.grace,
+                };
+                self.idle.retain(|&idle| idle != slot);
+                effects.push(Effect::Signal(self.worker(slot), StopSignal::Terminate));
+            }
+        }
+    }
+
+    pub(super) fn kill_worker(&mut self, slot: Slot, effects: &mut Vec<Effect<C>>) {
+        self.rows[slot.0 as usize].state = State::Killed;
+        effects.push(Effect::Signal(self.worker(slot), StopSignal::Kill));
+    }
+
+    /// No worker can be started any more; what waits fails.
+    pub(super) fn break_pool(&mut self, cause: BrokenPool, effects: &mut Vec<Effect<C>>) {
+        let cause = self.broken.get_or_insert(cause).clone();
+        self.fail_pending(&Failure::Broken(cause), effects);
+    }
+
+    pub(super) fn fail_pending(&mut self, failure: &Failure, effects: &mut Vec<Effect<C>>) {
+        let waiting: Vec<WorkId> = self
+            .items
+            .ids()
+            .filter(|&id| {
+                self.items
+                    .get(id)
+                    .is_some_and(|item| item.place == Place::Waiting)
+            })
+            .collect();
+        for &id in &waiting {
+            self.fail_rest(id, failure, effects);
+        }
+        self.forget_waiting(waiting.len());
+    }
+
+    /// Items that waited were removed from the table.
+    pub(super) fn forget_waiting(&mut self, count: usize) {
+        let items = &self.items;
+        self.pending.forget(count, |id| items.get(id).is_some());
+    }
+
+    /// Every call of the item that is not resolved fails, and the item is gone.
+    pub(super) fn fail_rest(
+        &mut self,
+        id: WorkId,
+        failure: &Failure,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        if let Some(item) = self.items.remove(id) {
+            effects.push(Effect::Fail {
+                cargo: item.cargo,
+                id,
+                calls: item.next..item.count,
+                failure: failure.clone(),
+            });
+        }
+    }
+
+    pub(super) fn check_stopped(&mut self, effects: &mut Vec<Effect<C>>) {
+        let ending = matches!(self.life, Life::Closing | Life::Terminating);
+        let empty = |row: &Row| matches!(row.state, State::Vacant { .. });
+        if ending && self.items.len() == 0 && self.rows.iter().all(empty) {
+            self.life = Life::Stopped;
+            effects.push(Effect::Stopped);
+        }
+    }
+}
+
+pub(super) fn failure_of(reason: StopReason) -> Failure {
+    match reason {
+        StopReason::TimedOut(limit) => Failure::TimedOut(limit),
+        StopReason::Killed => Failure::Cancelled { started: true },
+    }
+}
+
+/// How long to wait before the start that follows so many failures.
+pub(super) fn pause(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        _ => (FIRST_PAUSE * 2u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE),
+    }
+}

@@ -1,0 +1,204 @@
+//! What a reactor knows.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{
+    error::BrokenPool,
+    ids::{Generation, Slot, WorkId, WorkerId},
+    queue::{Pending, WorkItem, WorkItems},
+};
+
+/// How many workers in a row may die before they are ready until the pool counts as broken.
+pub(super) const START_DEATHS: u32 = 3;
+/// How many starts in a row may be refused by the system, while no worker lives, until the calls
+/// that wait are failed.
+pub(super) const SPAWN_FAILURES: u32 = 6;
+/// The first pause before a start that follows a failure; it doubles with each.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause before a start.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a reactor is told when it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many workers there are.
+    pub(crate) workers: u32,
+    /// How many items one worker may have at a time, the running one included.
+    pub(crate) call_queue: usize,
+    /// How many items may wait.
+    pub(crate) queue_capacity: usize,
+    /// From SIGTERM to SIGKILL.
+    pub(crate) grace: Duration,
+    /// From the start of a process to its joining.
+    pub(crate) start_timeout: Duration,
+    /// From the sentinel to SIGTERM.
+    pub(crate) leave_timeout: Duration,
+}
+
+/// What a submission asks for, besides its cargo.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How many calls the item has, one or more.
+    pub(crate) count: u32,
+    /// How often a call may run again after its worker was lost.
+    pub(crate) retries: u32,
+    /// How long each call may run.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What `cancel` found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cancel {
+    /// It waited and is cancelled now.
+    Done,
+    /// It is with this worker; it is cancelled when the worker's link can revoke it.
+    Ask(WorkerId),
+    /// It is resolved already.
+    TooLate,
+}
+
+/// A result that was expected: whose it is.
+#[derive(Debug)]
+pub(crate) enum Accepted<C> {
+    /// The call at this index of the item is finished.
+    Value(C, u32),
+    /// The call had been stopped before; what it gave doesn't count ([`Effect::Fail`] follows).
+    Discarded,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Vacant { not_before: Duration },
+    Starting { deadline: Duration },
+    Ready,
+    Leaving { deadline: Duration },
+    Terminating { deadline: Duration },
+    Killed,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) generation: u32,
+    pub(super) state: State,
+    /// What the worker has, the running one first.
+    pub(super) in_flight: VecDeque<WorkId>,
+    /// Since when the first of them has been running.
+    pub(super) running_since: Duration,
+    /// Deaths without a call in between, for the pause before the next start.
+    pub(super) idle_deaths: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    /// Accepts calls.
+    Open,
+    /// Accepts none; what is there is finished.
+    Closing,
+    /// Everything is being stopped.
+    Terminating,
+    /// Nothing is left.
+    Stopped,
+}
+
+/// The state of one pool.
+#[derive(Debug)]
+pub(crate) struct Reactor<C> {
+    pub(super) limits: Limits,
+    pub(super) items: WorkItems<C>,
+    pub(super) pending: Pending,
+    pub(super) rows: Vec<Row>,
+    /// Ready slots with nothing to do; the one that was busy last is last, and taken first: it may
+    /// still be spinning, and its caches are warm.
+    pub(super) idle: Vec<Slot>,
+    pub(super) life: Life,
+    pub(super) broken: Option<BrokenPool>,
+    /// Whether a call ever came in: workers start with the first.
+    pub(super) started: bool,
+    /// Whether the system refused every start, so that none is tried before the next call.
+    pub(super) resting: bool,
+    pub(super) start_deaths: u32,
+    pub(super) spawn_failures: u32,
+    /// Messages of workers that were gone, or about calls that were resolved.
+    pub(super) stale: u64,
+}
+
+impl<C: Clone> Reactor<C> {
+    /// A pool without workers and calls.
+    pub(crate) fn new(limits: Limits) -> Self {
+        let row = || Row {
+            generation: 0,
+            state: State::Vacant {
+                not_before: Duration::ZERO,
+            },
+            in_flight: VecDeque::new(),
+            running_since: Duration::ZERO,
+            idle_deaths: 0,
+        };
+        Reactor {
+            rows: (0..limits.workers).map(|_| row()).collect(),
+            limits,
+            items: WorkItems::default(),
+            pending: Pending::default(),
+            idle: Vec::new(),
+            life: Life::Open,
+            broken: None,
+            started: false,
+            resting: false,
+            start_deaths: 0,
+            spawn_failures: 0,
+            stale: 0,
+        }
+    }
+
+    /// The item with this id.
+    pub(crate) fn item(&self, id: WorkId) -> Option<&WorkItem<C>> {
+        self.items.get(id)
+    }
+
+    /// How many items wait.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// How many items there are, waiting or in flight.
+    pub(crate) fn unresolved(&self) -> usize {
+        self.items.len()
+    }
+
+    /// How many workers run a call, and how many are ready for one.
+    pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
+        let busy = self.rows.iter().filter(|row| !row.in_flight.is_empty());
+        (busy.count(), self.idle.len())
+    }
+
+    /// Why no worker can be started, if so.
+    pub(crate) fn broken(&self) -> Option<&BrokenPool> {
+        self.broken.as_ref()
+    }
+
+    /// Whether the worker is expected to end: it was told to, or a signal was sent.
+    pub(crate) fn is_going(&self, worker: WorkerId) -> bool {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .is_none_or(|row| !matches!(row.state, State::Starting { .. } | State::Ready))
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<C> {
+        (0..self.limits.workers).map(Slot)
+    }
+
+    pub(super) fn worker(&self, slot: Slot) -> WorkerId {
+        WorkerId {
+            slot,
+            generation: Generation(self.rows[slot.0 as usize].generation),
+        }
+    }
+
+    /// The row of a worker, unless another one has taken its place (SUP-1).
+    pub(super) fn row(&mut self, worker: WorkerId) -> Option<&mut Row> {
+        self.rows
+            .get_mut(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .filter(|row| !matches!(row.state, State::Vacant { .. }))
+    }
+}

@@ -1,0 +1,276 @@
+//! What workers do: exist, join, give results, die.
+
+use std::time::Duration;
+
+use super::{
+    Accepted, Life, Reactor, SPAWN_FAILURES, START_DEATHS, State,
+    decide::{failure_of, pause},
+};
+use crate::{
+    error::{BrokenPool, ExitHow, WorkerExit},
+    ids::{WorkId, WorkerId},
+    queue::Place,
+    queue_manager::effect::{Effect, Failure, StopSignal},
+};
+
+impl<C: Clone> Reactor<C> {
+    /// The process exists.
+    pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
+        self.spawn_failures = 0;
+        // It may have been given up while it was being started.
+        match self.row(worker).map(|row| row.state) {
+            Some(State::Terminating { .. }) => {
+                effects.push(Effect::Signal(worker, StopSignal::Terminate));
+            }
+            Some(State::Killed) => effects.push(Effect::Signal(worker, StopSignal::Kill)),
+            _ => {}
+        }
+    }
+
+    /// A process could not be started; `lasts` says whether that would be the same next time.
+    pub(crate) fn spawn_failed(
+        &mut self,
+        worker: WorkerId,
+        cause: BrokenPool,
+        lasts: bool,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        self.spawn_failures += 1;
+        let not_before = now + pause(self.spawn_failures);
+        if let Some(row) = self.row(worker) {
+            row.state = State::Vacant { not_before };
+        }
+        if lasts {
+            self.break_pool(cause, effects);
+        } else if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
+            // The pool lives on: a later call may find the system in a better state.
+            self.spawn_failures = 0;
+            self.resting = true;
+            self.fail_pending(&Failure::Broken(cause), effects);
+        }
+        self.advance(now, effects);
+    }
+
+    /// The worker is ready for calls.
+    pub(crate) fn joined(&mut self, worker: WorkerId, now: Duration, effects: &mut Vec<Effect<C>>) {
+        let Some(row) = self.row(worker) else {
+            self.stale += 1;
+            return;
+        };
+        if matches!(row.state, State::Starting { .. }) {
+            row.state = State::Ready;
+            self.idle.push(worker.slot);
+            self.start_deaths = 0;
+        }
+        self.advance(now, effects);
+    }
+
+    /// The worker can't work, and another one could not either (SUP-2).
+    pub(crate) fn start_failed(
+        &mut self,
+        worker: WorkerId,
+        cause: BrokenPool,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        if self.row(worker).is_none() {
+            self.stale += 1;
+            return;
+        }
+        self.break_pool(cause, effects);
+        self.terminate_worker(worker.slot, now, effects);
+        self.advance(now, effects);
+    }
+
+    /// A call of the item has ended in the worker, which counts the calls from the first that was
+    /// sent to it. `None` when nobody expects it.
+    pub(crate) fn result(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        attempt: u32,
+        index: u32,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> Option<Accepted<C>> {
+        let Some(accepted) = self.accept(worker, id, attempt, index, now, effects) else {
+            self.stale += 1;
+            return None;
+        };
+        self.advance(now, effects);
+        Some(accepted)
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        attempt: u32,
+        index: u32,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> Option<Accepted<C>> {
+        self.row(worker)
+            .filter(|row| row.in_flight.front() == Some(&id))?;
+        let item = self.items.get_mut(id)?;
+        let index = item.sent.checked_add(index)?;
+        if item.sent_attempt != attempt || item.next != index {
+            return None;
+        }
+        let stopped = item.stop.take();
+        if let Some(reason) = stopped {
+            effects.push(Effect::Fail {
+                cargo: item.cargo.clone(),
+                id,
+                calls: index..index + 1,
+                failure: failure_of(reason),
+            });
+        }
+        item.next += 1;
+        item.attempt = 0;
+        let last = item.next == item.count;
+        let cargo = match stopped {
+            Some(_) => None,
+            None if last => None,
+            None => Some(item.cargo.clone()),
+        };
+        let removed = last.then(|| self.items.remove(id)).flatten();
+        let row = self.row(worker)?;
+        row.running_since = now;
+        row.idle_deaths = 0;
+        if last {
+            row.in_flight.pop_front();
+            if row.in_flight.is_empty() && row.state == State::Ready {
+                self.idle.push(worker.slot);
+            }
+        }
+        Some(
+            match (stopped, cargo.or_else(|| removed.map(|item| item.cargo))) {
+                (None, Some(cargo)) => Accepted::Value(cargo, index),
+                _ => Accepted::Discarded,
+            },
+        )
+    }
+
+    /// The worker's link is closed. Mostly its process is ending; one that lives on without a link
+    /// is made to end.
+    pub(crate) fn link_closed(
+        &mut self,
+        worker: WorkerId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        if let Some(row) = self.row(worker)
+            && row.state == State::Ready
+        {
+            row.idle_deaths += u32::from(row.in_flight.is_empty());
+            self.terminate_worker(worker.slot, now, effects);
+        }
+    }
+
+    /// The process is gone, and everything that it sent has been told before. `started` says
+    /// whether the first of the calls that it had was running.
+    pub(crate) fn exited(
+        &mut self,
+        worker: WorkerId,
+        exit: &WorkerExit,
+        started: bool,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let Some(row) = self.row(worker) else {
+            self.stale += 1;
+            return;
+        };
+        let before = row.state;
+        let mut in_flight = std::mem::take(&mut row.in_flight);
+        if before == State::Ready && in_flight.is_empty() {
+            row.idle_deaths += 1;
+        }
+        let mut not_before = now + pause(row.idle_deaths.saturating_sub(1));
+        if matches!(before, State::Starting { .. }) {
+            self.start_deaths += 1;
+            not_before += pause(self.start_deaths);
+        }
+        self.rows[worker.slot.0 as usize].state = State::Vacant { not_before };
+        self.idle.retain(|&slot| slot != worker.slot);
+        if matches!(before, State::Starting { .. }) {
+            self.start_death(exit, effects);
+        }
+        let running = if started { in_flight.pop_front() } else { None };
+        while let Some(id) = in_flight.pop_back() {
+            self.requeue(id, effects);
+        }
+        if let Some(id) = running {
+            self.lose(id, exit, effects);
+        }
+        self.advance(now, effects);
+    }
+
+    /// A worker died before it was ready.
+    pub(super) fn start_death(&mut self, exit: &WorkerExit, effects: &mut Vec<Effect<C>>) {
+        // A clean exit without a handshake is `main` that ran to its end, and would each time.
+        if exit.how == ExitHow::Code(0) {
+            self.break_pool(
+                BrokenPool::new(format!(
+                    "{exit} before it was ready: it seems to have run `main` instead of taking \
+                     calls; call `ppool::init()` first thing in `main` if this platform does not \
+                     run initialisers before it"
+                )),
+                effects,
+            );
+        } else if self.start_deaths >= START_DEATHS {
+            self.break_pool(
+                BrokenPool::new(format!(
+                    "{START_DEATHS} workers in a row ended before they were ready; the last: {exit}"
+                )),
+                effects,
+            );
+        }
+    }
+
+    /// The call at the front of the item's chunk was running in a process that is gone.
+    pub(super) fn lose(&mut self, id: WorkId, exit: &WorkerExit, effects: &mut Vec<Effect<C>>) {
+        let terminating = self.life == Life::Terminating;
+        let Some(item) = self.items.get_mut(id) else {
+            return;
+        };
+        let stop = item.stop.take();
+        if stop.is_none() && item.attempt < item.retries && !terminating {
+            item.attempt += 1;
+            self.requeue(id, effects);
+            return;
+        }
+        let failure = match stop {
+            Some(reason) => failure_of(reason),
+            None => Failure::Lost(exit.clone()),
+        };
+        if item.next + 1 == item.count {
+            self.fail_rest(id, &failure, effects);
+            return;
+        }
+        effects.push(Effect::Fail {
+            cargo: item.cargo.clone(),
+            id,
+            calls: item.next..item.next + 1,
+            failure,
+        });
+        item.next += 1;
+        item.attempt = 0;
+        self.requeue(id, effects);
+    }
+
+    /// The item goes back to the front of the queue; or nowhere, when nothing will run any more.
+    pub(super) fn requeue(&mut self, id: WorkId, effects: &mut Vec<Effect<C>>) {
+        if self.life == Life::Terminating {
+            self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
+        } else if let Some(cause) = self.broken.clone() {
+            self.fail_rest(id, &Failure::Broken(cause), effects);
+        } else if let Some(item) = self.items.get_mut(id) {
+            item.place = Place::Waiting;
+            effects.push(Effect::Requeued(item.cargo.clone()));
+            self.pending.push_front(id);
+        }
+    }
+}

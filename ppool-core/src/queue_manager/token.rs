@@ -1,0 +1,40 @@
+//! What an event of the poller is about, as the number that the kernel keeps for us.
+
+use crate::ids::{Generation, Slot, WorkerId};
+
+/// What an event of the poller is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Token {
+    /// The wake-up.
+    Wakeup,
+    /// The link of a worker.
+    Link(WorkerId),
+    /// The exit of a worker.
+    Exit(WorkerId),
+}
+
+impl Token {
+    const SLOT_BITS: u32 = 30;
+
+    pub(super) fn encode(self) -> u64 {
+        let (kind, worker) = match self {
+            Token::Wakeup => (0, WorkerId::default()),
+            Token::Link(worker) => (1, worker),
+            Token::Exit(worker) => (2, worker),
+        };
+        u64::from(worker.generation.0) << 32 | u64::from(worker.slot.0) << 2 | kind
+    }
+
+    pub(super) fn decode(token: u64) -> Self {
+        let slot = (token >> 2) & ((1 << Self::SLOT_BITS) - 1);
+        let worker = WorkerId {
+            slot: Slot(u32::try_from(slot).expect("30 bits fit")),
+            generation: Generation(u32::try_from(token >> 32).expect("32 bits fit")),
+        };
+        match token & 3 {
+            0 => Token::Wakeup,
+            1 => Token::Link(worker),
+            _ => Token::Exit(worker),
+        }
+    }
+}

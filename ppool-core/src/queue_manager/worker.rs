@@ -1,0 +1,198 @@
+//! The worker processes, as the queue manager holds them: by slot, with the link and the exit watch
+//! of each.
+
+use std::{io, time::Duration};
+
+use super::{core::Core, effect::StopSignal, token::Token};
+use crate::{
+    ids::{WorkId, WorkerId},
+    link::Link,
+    sys::{epoll::Interest, pidfd::ExitWatch},
+    wire::CallItem,
+};
+
+/// One worker process.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) pid: u32,
+    pub(super) exit_watch: ExitWatch,
+    pub(super) link: Box<dyn Link>,
+    /// Whether the link is still being watched, and whether for writing too.
+    pub(super) watched: Option<bool>,
+}
+/// A process that was started, with its link.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) pid: u32,
+    pub(super) exit_watch: ExitWatch,
+    pub(super) link: Box<dyn Link>,
+}
+
+/// Why there is no process.
+#[derive(Debug)]
+pub(super) struct NotStarted {
+    /// What failed.
+    pub(super) what: &'static str,
+    pub(super) source: io::Error,
+    /// Whether it would fail again.
+    pub(super) lasts: bool,
+}
+
+impl NotStarted {
+    /// Ends a process that can't be used, and waits for its end.
+    pub(super) fn ending(watch: &ExitWatch, what: &'static str, source: io::Error) -> Self {
+        let _ = watch.signal(nix::libc::SIGKILL);
+        let _ = watch.wait();
+        NotStarted {
+            what,
+            source,
+            lasts: false,
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn signal(&self, signal: StopSignal) {
+        let number = match signal {
+            StopSignal::Terminate => nix::libc::SIGTERM,
+            StopSignal::Kill => nix::libc::SIGKILL,
+        };
+        // The only failure is that the process is gone, which its exit watch tells.
+        let _ = self.exit_watch.signal(number);
+    }
+}
+
+impl Core {
+    /// The worker, unless another one has taken its place.
+    pub(super) fn worker(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        self.workers
+            .get_mut(id.slot.0 as usize)?
+            .as_mut()
+            .filter(|worker| worker.id == id)
+    }
+
+    pub(super) fn send(&mut self, worker: WorkerId, id: WorkId) {
+        let Some(item) = self.reactor.item(id) else {
+            return;
+        };
+        let cargo = item.cargo.clone();
+        let call = CallItem {
+            work_id: id,
+            attempt: item.attempt,
+            task: cargo.entry.key,
+            count: item.count - item.next,
+        };
+        let payload = cargo.payload_from(item.next, item.count);
+        self.with_link(worker, |link| link.send_call(call, payload));
+        cargo.sink.starts();
+    }
+
+    /// Takes a call back that lies with a worker, if it has not started there.
+    pub(super) fn revoke(&mut self, worker: WorkerId, id: WorkId, now: Duration) -> bool {
+        let revoked = self
+            .worker(worker)
+            .is_some_and(|worker| worker.link.revoke(id));
+        if revoked {
+            self.reactor.revoked(worker, id, now, &mut self.effects);
+        }
+        revoked
+    }
+
+    /// Uses the link of a worker. A link that fails is the business of its exit: the worker is
+    /// gone, or is made to go.
+    pub(super) fn with_link(
+        &mut self,
+        id: WorkerId,
+        action: impl FnOnce(&mut dyn Link) -> io::Result<()>,
+    ) {
+        let Some(worker) = self.worker(id) else {
+            return;
+        };
+        // A link that fails is closed, which is seen when it is driven.
+        if action(worker.link.as_mut()).is_ok() {
+            self.watch(id);
+        }
+    }
+
+    /// Takes over a process that was started.
+    pub(super) fn adopt(&mut self, id: WorkerId, started: Started) -> Result<(), NotStarted> {
+        let engine = self
+            .engine
+            .as_ref()
+            .expect("only the queue-manager thread starts workers");
+        let poller = &engine.io.poller;
+        let Started {
+            pid,
+            exit_watch,
+            link,
+        } = started;
+        let watched = poller
+            .add(&exit_watch, Token::Exit(id).encode(), Interest::READ)
+            .and_then(|()| {
+                poller
+                    .add(&link, Token::Link(id).encode(), Interest::READ)
+                    .inspect_err(|_| {
+                        let _ = poller.remove(&exit_watch);
+                    })
+            });
+        if let Err(source) = watched {
+            return Err(NotStarted::ending(&exit_watch, "watch the process", source));
+        }
+        self.workers[id.slot.0 as usize] = Some(Worker {
+            id,
+            pid,
+            exit_watch,
+            link,
+            watched: Some(false),
+        });
+        Ok(())
+    }
+
+    /// Watches a link for writing while it holds something that could not be written.
+    pub(super) fn watch(&mut self, id: WorkerId) {
+        let Some(engine) = &self.engine else {
+            return;
+        };
+        let poller = &engine.io.poller;
+        let Some(worker) = self
+            .workers
+            .get_mut(id.slot.0 as usize)
+            .and_then(Option::as_mut)
+            .filter(|worker| worker.id == id)
+        else {
+            return;
+        };
+        let writing = worker.link.wants_write();
+        if worker.watched.is_some_and(|watched| watched != writing) {
+            let interest = if writing {
+                Interest::BOTH
+            } else {
+                Interest::READ
+            };
+            if poller
+                .modify(&worker.link, Token::Link(id).encode(), interest)
+                .is_ok()
+            {
+                worker.watched = Some(writing);
+            }
+        }
+    }
+
+    /// Watches the link of a worker no more: it is closed, and would be reported for ever.
+    pub(super) fn unwatch(&mut self, id: WorkerId) {
+        let Some(engine) = &self.engine else {
+            return;
+        };
+        let poller = &engine.io.poller;
+        if let Some(worker) = self
+            .workers
+            .get_mut(id.slot.0 as usize)
+            .and_then(Option::as_mut)
+            .filter(|worker| worker.id == id)
+            && worker.watched.take().is_some()
+        {
+            let _ = poller.remove(&worker.link);
+        }
+    }
+}

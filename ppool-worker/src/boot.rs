@@ -1,0 +1,280 @@
+//! The life of a worker process, from its first message to its last.
+//!
+//! ```text
+//!  control thread (main)                       call thread
+//!  Hello ─► · Boot ─► directory, name ───────► initializer ─► Ready, or StartFailed
+//!  receives, also while a task runs ──queue──► call_loop: calls ─► results
+//!  end of the link: the process ends           sentinel: finalizer ─► Bye
+//!  stopped by the call thread: joins it  ◄──── stops the control thread
+//! ```
+//!
+//! # Failure
+//!
+//! The end of the link ends the process at once, in the middle of a call too (SUP-4). What keeps the
+//! worker from starting is told to the parent in `StartFailed`, and the process ends with a code that
+//! says the same.
+
+use std::{
+    ffi::CString,
+    sync::{
+        Arc, OnceLock,
+        mpsc::{self, Receiver},
+    },
+    thread::{self, JoinHandle},
+};
+
+use nix::sys::{
+    prctl,
+    resource::{RLIM_INFINITY, Resource, getrlimit},
+};
+use ppool_core::{
+    codec::Encoder,
+    link::WorkerLink,
+    task::Registry,
+    wire::{
+        Boot, BootCall, CallOutcome, FromWorker, Hello, PROTOCOL, ToWorker, initializer_failure,
+    },
+};
+
+use crate::{
+    call_loop::{self, Work},
+    invoke::invoke,
+    panic::{self, Running},
+    state,
+};
+
+/// Why a worker ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    /// It has done what it was told and said goodbye.
+    Finished,
+    /// It could not start, and has said why.
+    StartFailed,
+    /// Nobody is there any more to work for. The call thread may still be running.
+    ParentLost,
+}
+
+/// Works for the parent at the other end of `link`, until there is no more to do.
+pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
+    let registry = match Registry::get() {
+        Ok(registry) => registry,
+        Err(message) => return start_failed(&*link, message),
+    };
+    let hello = FromWorker::Hello(Hello {
+        protocol: PROTOCOL,
+        fingerprint: registry.fingerprint(),
+        pid: std::process::id(),
+    });
+    if link.send(&hello).is_err() {
+        return Ending::ParentLost;
+    }
+    let boot = match link.recv() {
+        Ok(Some(ToWorker::Boot(boot))) => boot,
+        Ok(Some(_)) => return start_failed(&*link, "the parent's first message was not `Boot`"),
+        Ok(None) | Err(_) => return Ending::ParentLost,
+    };
+    match settle(boot, registry, &link) {
+        Ok(worker) => control(&*link, worker),
+        Err(message) => start_failed(&*link, &message),
+    }
+}
+
+/// Tells why the worker doesn't start.
+fn start_failed(link: &dyn WorkerLink, message: &str) -> Ending {
+    match link.send(&FromWorker::StartFailed(message.to_string())) {
+        Ok(()) => Ending::StartFailed,
+        Err(_) => Ending::ParentLost,
+    }
+}
+
+/// The call thread, as the control thread sees it.
+struct CallThread {
+    queue: mpsc::Sender<Work>,
+    /// How it ended; set before it stops the control thread.
+    ending: Arc<OnceLock<Ending>>,
+    thread: JoinHandle<()>,
+}
+
+/// Makes this process the worker that `boot` describes, and starts its call thread.
+fn settle(
+    boot: Boot,
+    registry: &'static Registry,
+    link: &Arc<dyn WorkerLink>,
+) -> Result<CallThread, String> {
+    if let Some(directory) = &boot.current_dir {
+        std::env::set_current_dir(directory).map_err(|error| {
+            let directory = directory.display();
+            format!("could not change to the directory `{directory}`: {error}")
+        })?;
+    }
+    state::become_worker(boot.worker);
+    let name = name(&boot);
+    // For `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
+    let _ = CString::new(name.as_str()).map(|name| prctl::set_name(&name));
+
+    let (queue, calls) = mpsc::channel();
+    let ending = Arc::new(OnceLock::new());
+    let thread = {
+        let (link, ending) = (link.clone(), ending.clone());
+        let work = move || {
+            panic::watch_this_thread(link.clone());
+            let how = work(&boot, registry, &*link, &calls);
+            ending.get_or_init(|| how);
+            link.stop_receiving();
+        };
+        let builder = thread::Builder::new().name(name).stack_size(stack_size());
+        builder
+            .spawn(work)
+            .map_err(|error| format!("could not start the thread that runs calls: {error}"))?
+    };
+    Ok(CallThread {
+        queue,
+        ending,
+        thread,
+    })
+}
+
+/// The control thread's work: hands over what comes, and hears the end of the link even while a task
+/// runs.
+fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
+    // A failure is the end as well: nothing that comes after it can be understood.
+    while let Ok(Some(message)) = link.recv() {
+        let work = match message {
+            ToWorker::Call { item, payload } => Work::Call {
+                item,
+                payload,
+                descriptors: link.take_descriptors(),
+            },
+            ToWorker::Sentinel => Work::Sentinel,
+            ToWorker::Boot(_) => break,
+        };
+        // The call thread may have ended, and then stops this loop next.
+        let _ = worker.queue.send(work);
+    }
+    match worker.ending.get() {
+        Some(ending) => {
+            // Its thread-local values are dropped now. That one of them panics changes nothing.
+            let _ = worker.thread.join();
+            *ending
+        }
+        None => Ending::ParentLost,
+    }
+}
+
+/// The call thread's work.
+fn work(boot: &Boot, registry: &Registry, link: &dyn WorkerLink, calls: &Receiver<Work>) -> Ending {
+    if let Some(initializer) = &boot.initializer
+        && let Err(message) = initialize(initializer, registry)
+    {
+        return start_failed(link, &message);
+    }
+    let worked = link
+        .send(&FromWorker::Ready)
+        .and_then(|()| call_loop::run(calls, registry, link));
+    if worked.is_err() {
+        return Ending::ParentLost;
+    }
+    if let Some(finalizer) = &boot.finalizer {
+        // The worker ends in any case, and there is no call that its failure could fail.
+        let _ = run_boot_call(finalizer, registry, |_| Running::Nothing);
+    }
+    state::clear();
+    match link.send(&FromWorker::Bye) {
+        Ok(()) => Ending::Finished,
+        Err(_) => Ending::ParentLost,
+    }
+}
+
+/// Runs the initializer; the error says what went wrong.
+fn initialize(initializer: &BootCall, registry: &Registry) -> Result<(), String> {
+    let (name, result) = run_boot_call(initializer, registry, Running::Initializer)?;
+    match result {
+        Ok(output) => match initializer_failure(&output) {
+            Some(message) => Err(format!("the initializer `{name}` failed: {message}")),
+            None => Ok(()),
+        },
+        Err(CallOutcome::Panicked(panic)) => Err(panic::initializer_panicked(name, &panic)),
+        Err(CallOutcome::Decode { message, .. }) => Err(format!(
+            "the arguments of the initializer `{name}` could not be decoded: {message}"
+        )),
+        // Its value is of no interest, so that it can't be encoded isn't either. The remaining
+        // outcomes are none of a single invocation.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Runs a call of the boot message: the task's name, and the encoded value or what went wrong.
+fn run_boot_call(
+    call: &BootCall,
+    registry: &Registry,
+    running: impl FnOnce(&'static str) -> Running,
+) -> Result<(&'static str, Result<Vec<u8>, CallOutcome>), String> {
+    let entry = registry.find(call.task).ok_or_else(|| {
+        let key = call.task.0;
+        format!("the worker has no task with the key {key:#018x}")
+    })?;
+    let mut output = Encoder::new();
+    panic::now(running(entry.name()));
+    let invoked = invoke(entry, &call.payload, &mut output);
+    panic::now(Running::Nothing);
+    Ok((entry.name(), invoked.map(|()| output.into_bytes())))
+}
+
+/// What the worker is called: `images-w3` is the one in slot 3 of the pool `images`.
+///
+/// The kernel shows 15 bytes, so a long name of a pool is cut, not the number.
+fn name(boot: &Boot) -> String {
+    const SHOWN: usize = 15;
+
+    let number = format!("-w{}", boot.worker.slot.0);
+    let room = SHOWN.saturating_sub(number.len());
+    let pool = &boot.pool[..panic::char_boundary(&boot.pool, room)];
+    // A name can't have a zero byte in it.
+    format!("{pool}{number}").replace('\0', "_")
+}
+
+/// How much stack tasks get: as much as on the main thread, where that is limited, or as
+/// `RUST_MIN_STACK` wants, but no less than 8 MiB.
+fn stack_size() -> usize {
+    const LEAST: usize = 8 << 20;
+    /// A limit above this is as good as none, and reserving it all could fail.
+    const MOST: usize = 1 << 30;
+
+    let limit = getrlimit(Resource::RLIMIT_STACK).ok();
+    let limit = limit
+        .map(|(soft, _)| soft)
+        .filter(|soft| *soft != RLIM_INFINITY)
+        .and_then(|soft| usize::try_from(soft).ok());
+    let wished = std::env::var("RUST_MIN_STACK").ok();
+    let wished = wished.and_then(|size| size.parse().ok());
+    limit.max(wished).unwrap_or(LEAST).clamp(LEAST, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use ppool_core::ids::{Generation, Slot, WorkerId};
+
+    use super::*;
+
+    fn boot(pool: &str, slot: u32) -> Boot {
+        Boot {
+            pool: pool.to_string(),
+            worker: WorkerId {
+                slot: Slot(slot),
+                generation: Generation(0),
+            },
+            initializer: None,
+            finalizer: None,
+            current_dir: None,
+            parent_pid: 0,
+        }
+    }
+
+    #[test]
+    fn a_worker_s_name_shows_its_number() {
+        assert_eq!(name(&boot("ppool", 3)), "ppool-w3");
+        assert_eq!(name(&boot("a-very-long-name", 12)), "a-very-long-w12");
+        assert_eq!(name(&boot("ääääääää", 1)), "ääääää-w1");
+        assert_eq!(name(&boot("a\0b", 1)), "a_b-w1");
+    }
+}

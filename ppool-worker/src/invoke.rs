@@ -1,0 +1,49 @@
+//! One invocation of a task, whatever it does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ppool_core::{
+    codec::{Decoder, Encoder},
+    task::{Invocation, InvokeError, Stage, TaskEntry},
+    wire::CallOutcome,
+};
+
+use crate::panic;
+
+/// Decodes the arguments in `args`, runs the task, and encodes its result.
+///
+/// # Errors
+/// What to tell the parent; the output then holds rubbish.
+pub(crate) fn invoke(
+    entry: &TaskEntry,
+    args: &[u8],
+    output: &mut Encoder,
+) -> Result<(), CallOutcome> {
+    let mut invocation = Invocation::new(Decoder::new(args), output);
+    // The invocation is used after a panic only for how far it came. What else the task may leave
+    // half done is its own, as on a thread.
+    match catch_unwind(AssertUnwindSafe(|| entry.invoke(&mut invocation))) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(InvokeError::Decode(parameter, error))) => Err(decode(parameter, error.0)),
+        Ok(Err(InvokeError::Encode(error))) => Err(encode(error.0)),
+        Err(payload) => {
+            let panic = panic::take(payload);
+            Err(match invocation.stage() {
+                Stage::Decode(parameter) => decode(parameter, format!("panicked{panic}")),
+                Stage::Run => CallOutcome::Panicked(panic),
+                Stage::Encode => encode(format!("panicked{panic}")),
+            })
+        }
+    }
+}
+
+fn decode(parameter: usize, message: String) -> CallOutcome {
+    CallOutcome::Decode {
+        parameter: u32::try_from(parameter).expect("a task has at most twelve parameters"),
+        message,
+    }
+}
+
+fn encode(message: String) -> CallOutcome {
+    CallOutcome::Encode { message }
+}

@@ -1,0 +1,310 @@
+//! Panics of tasks: what is told of them, and how it gets out even when nothing unwinds.
+//!
+//! A hook sees every panic where it happens, which is where its location and stack can be had. On
+//! the call thread it prints nothing and keeps them for [`take`], which the catcher calls. Other
+//! threads panic as they always did.
+//!
+//! # Failure
+//!
+//! When the panic can't unwind (`panic = "abort"`, or a panic that leaves an `extern "C"` function)
+//! the process is about to abort. Then the hook itself tells the parent, and the parent sees the end
+//! of the process after that.
+
+use std::{
+    any::Any,
+    backtrace::Backtrace,
+    cell::{Cell, RefCell},
+    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
+    sync::{Arc, Once},
+};
+
+use ppool_core::{
+    RemotePanic,
+    ids::WorkId,
+    link::WorkerLink,
+    wire::{CallOutcome, FromWorker, ResultItem},
+};
+
+/// What the call thread is doing: whom a panic that can't unwind has to be told for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Running {
+    /// Nothing of a user's, or something whose panic the parent doesn't want to hear of.
+    Nothing,
+    /// The initializer with this name.
+    Initializer(&'static str),
+    /// An item of a call.
+    Call {
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+    },
+}
+
+/// The longest message of a panic that is sent, in bytes.
+const MAX_MESSAGE_LEN: usize = 1 << 20;
+
+/// The longest backtrace that is sent, in bytes.
+const MAX_BACKTRACE_LEN: usize = 64 << 10;
+
+/// How the messages begin with which the standard library panics when it can't unwind.
+const CAN_NOT_UNWIND: [&str; 3] = [
+    "panic in a function that cannot unwind",
+    "panic in a destructor during cleanup",
+    "unsafe precondition(s) violated",
+];
+
+thread_local! {
+    /// The link to the parent: there on the call thread only.
+    static LINK: RefCell<Option<Arc<dyn WorkerLink>>> = const { RefCell::new(None) };
+    static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
+    /// Whether the hook has told the parent of what is running.
+    static REPORTED: Cell<bool> = const { Cell::new(false) };
+    /// The last panic, until it is caught.
+    static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
+}
+
+/// A panic as the hook saw it.
+#[derive(Debug)]
+struct Noted {
+    message: String,
+    location: Option<String>,
+    backtrace: Option<Backtrace>,
+}
+
+impl Noted {
+    fn new(info: &PanicHookInfo<'_>) -> Self {
+        let wanted = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
+        Noted {
+            message: message_of(info.payload()),
+            location: info.location().map(ToString::to_string),
+            backtrace: wanted.then(Backtrace::force_capture),
+        }
+    }
+
+    fn into_remote(self) -> RemotePanic {
+        let backtrace = self.backtrace.map(|backtrace| {
+            let full = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full");
+            let text = match full {
+                true => format!("{backtrace:#}"),
+                false => of_the_task(&backtrace.to_string()),
+            };
+            cut(text, MAX_BACKTRACE_LEN)
+        });
+        RemotePanic::new(cut(self.message, MAX_MESSAGE_LEN), self.location, backtrace)
+    }
+}
+
+/// Makes the calling thread the one whose panics are the parent's business.
+pub(crate) fn watch_this_thread(link: Arc<dyn WorkerLink>) {
+    static INSTALL: Once = Once::new();
+
+    LINK.set(Some(link));
+    INSTALL.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            // While a thread ends its variables may be gone: then nobody waits for its panics.
+            let watched = LINK.try_with(|link| link.borrow().is_some());
+            if watched.unwrap_or(false) {
+                seen(info);
+            } else {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// Says what runs from now on. Returns whether a panic of what ran until now was told to the parent
+/// already.
+pub(crate) fn now(running: Running) -> bool {
+    RUNNING.set(running);
+    NOTED.take();
+    REPORTED.replace(false)
+}
+
+/// The panic that was caught with this payload.
+pub(crate) fn take(payload: Box<dyn Any + Send>) -> RemotePanic {
+    let message = message_of(&*payload);
+    // Not every panic passes the hook (`resume_unwind` doesn't), so the last that did may be another.
+    let noted = NOTED.take().filter(|noted| noted.message == message);
+    discard(payload);
+    noted
+        .unwrap_or(Noted {
+            message,
+            location: None,
+            backtrace: None,
+        })
+        .into_remote()
+}
+
+/// Drops a payload, which is a user's value and may panic in turn.
+fn discard(payload: Box<dyn Any + Send>) {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    if let Err(another) = dropped {
+        // That it panics as well is likely by now; leaking a few bytes is not worth finding out.
+        Box::leak(another);
+    }
+    NOTED.take();
+}
+
+/// A panic on the call thread.
+fn seen(info: &PanicHookInfo<'_>) {
+    let mut noted = Noted::new(info);
+    let aborts = CAN_NOT_UNWIND
+        .iter()
+        .any(|begin| noted.message.starts_with(begin));
+    if aborts && let Some(cause) = NOTED.take() {
+        // This panic only says that the one before it is stuck.
+        noted = Noted {
+            message: format!("{} ({})", cause.message, noted.message),
+            ..cause
+        };
+    }
+    if aborts || cfg!(panic = "abort") {
+        report(noted);
+    } else {
+        NOTED.set(Some(noted));
+    }
+}
+
+/// Tells the parent, since nobody will come to catch the panic.
+fn report(noted: Noted) {
+    let panic = noted.into_remote();
+    let message = match RUNNING.get() {
+        Running::Nothing => return,
+        Running::Initializer(name) => FromWorker::StartFailed(initializer_panicked(name, &panic)),
+        Running::Call {
+            work_id,
+            attempt,
+            index,
+        } => FromWorker::Result(ResultItem {
+            work_id,
+            attempt,
+            index,
+            outcome: CallOutcome::Panicked(panic),
+        }),
+    };
+    REPORTED.set(true);
+    LINK.with_borrow(|link| {
+        if let Some(link) = link {
+            // When the parent is gone there is nobody to tell.
+            let _ = link.send(&message);
+        }
+    });
+}
+
+/// What is said of an initializer that panicked.
+pub(crate) fn initializer_panicked(name: &str, panic: &RemotePanic) -> String {
+    format!("the initializer `{name}` panicked{panic}")
+}
+
+fn message_of(payload: &dyn Any) -> String {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).to_string()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a value that is not text".to_string()
+    }
+}
+
+/// Shortens a text to about `max` bytes, and says so in it.
+fn cut(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        let end = char_boundary(&text, max);
+        let missing = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!(".. ({missing} more bytes)"));
+    }
+    text
+}
+
+/// The last place up to `at` where a text can be cut.
+pub(crate) fn char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+/// The part of a backtrace between the machinery of panics at its top and ppool's at its bottom.
+/// What has neither, for want of symbols, stays whole.
+fn of_the_task(backtrace: &str) -> String {
+    const PANIC: [&str; 5] = [
+        "rust_begin_unwind",
+        "__rust_end_short_backtrace",
+        "core::panicking::",
+        "std::panicking::",
+        "std::panic::panic_any",
+    ];
+    const OURS: [&str; 2] = [
+        "ppool_core::task::entry::TaskEntry",
+        "ppool_worker::invoke::",
+    ];
+
+    let is_one_of = |line: &str, names: &[&str]| names.iter().any(|name| line.contains(name));
+    let lines: Vec<&str> = backtrace.lines().collect();
+    let bottom = |top: usize| {
+        let rest = lines[top..].iter();
+        top + rest.take_while(|line| !is_one_of(line, &OURS)).count()
+    };
+    // The hook's own frames come before the panic's.
+    let top = lines
+        .iter()
+        .position(|line| is_one_of(line, &PANIC))
+        .map_or(0, |first| {
+            let is_above = |line: &&&str| is_one_of(line, &PANIC) || !is_frame(line);
+            first + lines[first..].iter().take_while(is_above).count()
+        });
+    let frames = &lines[top..bottom(top)];
+    match frames {
+        [] => backtrace.to_string(),
+        frames => frames.join("\n"),
+    }
+}
+
+/// Whether a line of a backtrace names a function, not a place in a file.
+fn is_frame(line: &str) -> bool {
+    let digits = line.trim_start().split(':').next().unwrap_or("");
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BACKTRACE: &str = "   0: ppool_worker::panic::Noted::new
+             at ./src/panic.rs:70:5
+   1: std::panicking::panic_with_hook
+             at /rustc/x/library/std/src/panicking.rs:100:5
+   2: __rustc::rust_begin_unwind
+             at /rustc/x/library/std/src/panicking.rs:689:5
+   3: core::panicking::panic_fmt
+             at /rustc/x/library/core/src/panicking.rs:80:14
+   4: user::divide
+             at ./src/main.rs:4:5
+   5: user::task
+   6: ppool_core::task::entry::TaskEntry::invoke
+             at ./src/task/entry.rs:100:5
+   7: ppool_worker::invoke::invoke";
+
+    #[test]
+    fn only_the_frames_of_the_task_are_told() {
+        let expected = "   4: user::divide
+             at ./src/main.rs:4:5
+   5: user::task";
+        assert_eq!(of_the_task(BACKTRACE), expected);
+    }
+
+    #[test]
+    fn a_backtrace_without_symbols_stays_whole() {
+        let nameless = "   0: <unknown>\n   1: <unknown>";
+        assert_eq!(of_the_task(nameless), nameless);
+        assert_eq!(of_the_task(""), "");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("ab".to_string(), 2), "ab");
+        assert_eq!(cut("aäb".to_string(), 2), "a.. (3 more bytes)");
+    }
+}

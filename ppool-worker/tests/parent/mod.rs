@@ -1,0 +1,147 @@
+//! The parent's side of a test: speaks to one worker, wherever that runs.
+
+use std::{collections::VecDeque, os::fd::AsFd, sync::Arc};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ppool_core::{
+    codec::{CodecError, Encoder, Lane},
+    ids::{Generation, Slot, WorkId, WorkerId},
+    link::{Link, LinkState, socket::SocketLink},
+    task::TaskKey,
+    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker},
+};
+
+/// Which try every call of a test is.
+pub(crate) const ATTEMPT: u32 = 5;
+
+/// The worker that every test has.
+pub(crate) const WORKER: WorkerId = WorkerId {
+    slot: Slot(3),
+    generation: Generation(1),
+};
+
+/// The parent's end of a link, and the messages that came up and were not looked at yet.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    pub(crate) link: SocketLink,
+    up: VecDeque<FromWorker>,
+}
+
+impl Parent {
+    pub(crate) fn new(link: SocketLink) -> Self {
+        Parent {
+            link,
+            up: VecDeque::new(),
+        }
+    }
+
+    /// Hears the greeting and boots the worker, up to the message after that.
+    pub(crate) fn boot(&mut self, boot: &Boot) -> FromWorker {
+        assert!(matches!(self.next(), FromWorker::Hello(_)));
+        self.link.send_boot(boot).expect("the link works");
+        self.next()
+    }
+
+    /// Sends a call of `count` items.
+    pub(crate) fn call(&mut self, id: u64, task: &str, count: u32, payload: Vec<u8>) {
+        self.link
+            .send_call(call_item(id, task, count), Arc::new(payload))
+            .expect("the link works");
+    }
+
+    /// The next message; fails the test when there is none.
+    pub(crate) fn next(&mut self) -> FromWorker {
+        self.next_or_close().expect("the worker speaks")
+    }
+
+    /// The next message, or `None` when the worker has closed its end.
+    pub(crate) fn next_or_close(&mut self) -> Option<FromWorker> {
+        while self.up.is_empty() {
+            let mut flags = PollFlags::POLLIN;
+            flags.set(PollFlags::POLLOUT, self.link.wants_write());
+            let mut fds = [PollFd::new(self.link.as_fd(), flags)];
+            let ready = poll(&mut fds, PollTimeout::from(60_000u16)).expect("poll works");
+            assert!(ready > 0, "the worker hangs");
+            let mut up = Vec::new();
+            let state = self.link.drive(&mut up).expect("the link works");
+            self.up.extend(up);
+            if state == LinkState::Closed && self.up.is_empty() {
+                return None;
+            }
+        }
+        self.up.pop_front()
+    }
+
+    /// The next message, which is the result of this item.
+    pub(crate) fn result(&mut self, id: u64, index: u32) -> CallOutcome {
+        match self.next() {
+            FromWorker::Result(result) => {
+                let names = (result.work_id, result.attempt, result.index);
+                assert_eq!(names, (WorkId(id), ATTEMPT, index));
+                result.outcome
+            }
+            other => panic!("a result is expected, not {other:?}"),
+        }
+    }
+
+    /// Runs a call of one item.
+    pub(crate) fn run(&mut self, task: &str, payload: Vec<u8>) -> CallOutcome {
+        self.call(1, task, 1, payload);
+        self.result(1, 0)
+    }
+
+    /// Runs a call of one item that gives a value.
+    pub(crate) fn value(&mut self, task: &str, payload: Vec<u8>) -> Vec<u8> {
+        match self.run(task, payload) {
+            CallOutcome::Value(value) => value,
+            other => panic!("a value is expected, not {other:?}"),
+        }
+    }
+}
+
+pub(crate) fn call_item(id: u64, task: &str, count: u32) -> CallItem {
+    CallItem {
+        work_id: WorkId(id),
+        attempt: ATTEMPT,
+        task: TaskKey::of(task),
+        count,
+    }
+}
+
+/// A boot without extras.
+pub(crate) fn plain_boot() -> Boot {
+    Boot {
+        pool: "test".to_string(),
+        worker: WORKER,
+        initializer: None,
+        finalizer: None,
+        current_dir: None,
+        parent_pid: std::process::id(),
+    }
+}
+
+/// A boot with this initializer, which takes a number.
+pub(crate) fn boot_with_initializer(task: &str, argument: u64) -> Boot {
+    let initializer = Some(BootCall {
+        task: TaskKey::of(task),
+        payload: number(argument),
+    });
+    Boot {
+        initializer,
+        ..plain_boot()
+    }
+}
+
+pub(crate) fn number(number: u64) -> Vec<u8> {
+    encoded(|out| Lane::raw().encode(&number, out))
+}
+
+pub(crate) fn text(text: &str) -> Vec<u8> {
+    encoded(|out| Lane::raw().encode(&text.to_string(), out))
+}
+
+pub(crate) fn encoded(encode: impl FnOnce(&mut Encoder) -> Result<(), CodecError>) -> Vec<u8> {
+    let mut out = Encoder::new();
+    encode(&mut out).expect("it is a value");
+    out.into_bytes()
+}

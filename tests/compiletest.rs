@@ -1,0 +1,14 @@
+//! What the compiler says about tasks: nothing to those in `ui/pass`, and to each of those in
+//! `ui/fail` what stands beside it.
+//!
+//! The wording of the compiler's own part changes between releases, so the messages are those of
+//! the release that CI pins. After a change, `TRYBUILD=overwrite cargo test --test compiletest`
+//! writes them anew; read what it has written.
+#![forbid(unsafe_code)]
+
+#[test]
+fn refusals_are_one_sentence_at_the_right_place() {
+    let tests = trybuild::TestCases::new();
+    tests.pass("tests/ui/pass/*.rs");
+    tests.compile_fail("tests/ui/fail/*.rs");
+}

@@ -1,0 +1,427 @@
+//! Workers die in every way; each death costs the call that the worker was running, and no more.
+#![forbid(unsafe_code)]
+
+mod common;
+
+use std::{
+    collections::HashMap,
+    os::unix::process::CommandExt,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use common::{
+    Flag, Scratch, Tally, pool_of,
+    processes::{is_alive, state, wait_until_gone},
+    tasks::{End, end, hold, run_for_ever, square, worker_pid},
+    until, watchdog,
+};
+use nix::{
+    sys::signal::{Signal, kill, raise},
+    unistd::Pid,
+};
+use ppool::{Pool, TaskErrorKind, WorkerExit, task};
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).expect("a pid is small"));
+    kill(pid, signal).expect("the worker is ours");
+}
+
+fn lost(error: &ppool::TaskError) -> &WorkerExit {
+    match error.kind() {
+        TaskErrorKind::WorkerLost(exit) => exit,
+        _ => panic!("{error:?} is no lost worker"),
+    }
+}
+
+/// Waits until as many workers live as the pool is to have, none of `dead` among them.
+fn wait_for_full_size(pool: &Pool, size: usize, dead: &[u32]) {
+    until(|| {
+        let pids = pool.worker_pids();
+        pids.len() == size && pids.iter().all(|pid| is_alive(*pid) && !dead.contains(pid))
+    });
+}
+
+/// Says who runs it, then ends its worker when it is told to.
+#[task]
+fn square_or_die(n: u64, dies: bool, pids: &Tally) -> u64 {
+    if dies {
+        pids.note(&format!("{n} {}", std::process::id()));
+        End::Kill.come();
+    }
+    n * n
+}
+
+#[test]
+fn five_killed_workers_fail_exactly_their_five_calls() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pids = scratch.tally("pids");
+    let pool = pool_of(4);
+    let deadly = [7, 23, 24, 60, 99];
+    let futures: Vec<_> = (0..100)
+        .map(|n| pool.submit(square_or_die, (n, deadly.contains(&n), &pids)))
+        .collect();
+    let mut errors = HashMap::new();
+    for (n, future) in (0..100).zip(futures) {
+        match future.wait() {
+            Ok(value) => assert_eq!(value, n * n),
+            Err(error) => drop(errors.insert(n, error)),
+        }
+    }
+
+    let noted = pids.notes();
+    assert_eq!((noted.len(), errors.len()), (5, 5), "{noted:?}, {errors:?}");
+    let mut dead = Vec::new();
+    for note in noted {
+        let (n, pid) = note.split_once(' ').unwrap();
+        let (n, pid): (u64, u32) = (n.parse().unwrap(), pid.parse().unwrap());
+        let error = errors
+            .get(&n)
+            .unwrap_or_else(|| panic!("call {n} did not fail"));
+        let exit = lost(error);
+        assert_eq!(
+            (exit.signal_name(), exit.signal()),
+            (Some("SIGKILL"), Some(9)),
+            "{error:?}"
+        );
+        assert_eq!((exit.pid(), exit.exit_code()), (pid, None));
+        assert!(exit.task().unwrap().contains("square_or_die") && error.was_started());
+        let text = error.to_string();
+        let named = ["SIGKILL", "square_or_die", &pid.to_string()];
+        assert!(named.iter().all(|name| text.contains(name)), "{text}");
+        dead.push(pid);
+    }
+    wait_for_full_size(&pool, 4, &dead);
+    assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+}
+
+#[test]
+fn each_way_to_die_is_told_apart() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    for how in [
+        End::Exit(0),
+        End::Exit(3),
+        End::Abort,
+        End::Segfault,
+        End::Kill,
+    ] {
+        let error = pool.apply(end, how).unwrap_err();
+        let exit = lost(&error);
+        let told = exit.exit_code().ok_or_else(|| exit.signal_name().unwrap());
+        assert_eq!(told, how.exit(), "{error:?}");
+        assert_eq!(pool.apply(square, 4).unwrap(), 16, "after {how:?}");
+    }
+}
+
+/// Says how long its argument is and how it ends, or ends its worker.
+#[task]
+fn look_or_segfault(bytes: &[u8], crash: bool) -> (usize, Option<u8>) {
+    if crash {
+        End::Segfault.come();
+    }
+    (bytes.len(), bytes.last().copied())
+}
+
+#[test]
+fn large_arguments_survive_the_crash_of_the_first() {
+    let _watchdog = watchdog();
+    const LEN: usize = 64 << 20;
+    let pool = pool_of(2);
+    let bytes = vec![1u8; LEN];
+    let futures: Vec<_> = (0..10)
+        .map(|n| pool.submit(look_or_segfault, (&bytes[..], n == 0)))
+        .collect();
+    for (n, future) in futures.into_iter().enumerate() {
+        match (n, future.wait()) {
+            (0, outcome) => {
+                let error = outcome.unwrap_err();
+                assert_eq!(lost(&error).signal_name(), Some("SIGSEGV"), "{error:?}");
+            }
+            (_, outcome) => assert_eq!(outcome.unwrap(), (LEN, Some(1))),
+        }
+    }
+    pool.shutdown(ppool::Shutdown::Drain);
+}
+
+#[test]
+fn a_worker_killed_in_the_middle_of_an_argument_costs_no_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    let pid = pool.apply(worker_pid, ()).unwrap();
+    signal(pid, Signal::SIGSTOP);
+    until(|| state(pid) == Some('T'));
+    // A socket takes a fraction of this, so the call can't have begun anywhere.
+    let large = pool.submit(look_or_segfault, (vec![1u8; 32 << 20], false));
+    let small = pool.submit(square, 5);
+    signal(pid, Signal::SIGKILL);
+    assert_eq!(large.wait().unwrap(), (32 << 20, Some(1)));
+    assert_eq!(small.wait().unwrap(), 25);
+}
+
+#[test]
+fn a_worker_killed_while_idle_is_replaced_and_costs_no_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(2);
+    for _ in 0..5 {
+        let pid = pool.apply(worker_pid, ()).unwrap();
+        signal(pid, Signal::SIGKILL);
+        wait_until_gone(&[pid]);
+        // At once, before anybody can have told the pool.
+        assert_eq!(pool.map(square, 0..20).unwrap().len(), 20);
+        wait_for_full_size(&pool, 2, &[pid]);
+    }
+}
+
+#[test]
+fn a_busy_worker_killed_from_outside_fails_its_call() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(2);
+    let started = scratch.flag("started");
+    let future = pool.submit(run_for_ever, &started);
+    started.wait();
+    for pid in pool.worker_pids() {
+        signal(pid, Signal::SIGTERM);
+    }
+    let error = future.wait().unwrap_err();
+    assert_eq!(lost(&error).signal_name(), Some("SIGTERM"), "{error:?}");
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+#[test]
+fn workers_killed_at_random_lose_no_call_but_what_they_ran() {
+    let _watchdog = watchdog();
+    let pool = pool_of(3);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let killer = scope.spawn(|| {
+            let mut kills = 0;
+            while !over.load(Ordering::SeqCst) {
+                if let Some(pid) = pool.worker_pids().get(kills % 3) {
+                    let pid = Pid::from_raw(i32::try_from(*pid).unwrap());
+                    // It may have gone by itself in the meantime.
+                    kills += usize::from(kill(pid, Signal::SIGKILL).is_ok());
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            kills
+        });
+        let argument = vec![1u8; 1 << 20];
+        let futures: Vec<_> = (0..150)
+            .map(|_| pool.submit(look_or_segfault, (&argument[..], false)))
+            .collect();
+        let mut failed = 0;
+        for future in futures {
+            match future.wait() {
+                Ok(seen) => assert_eq!(seen, (1 << 20, Some(1))),
+                Err(error) => {
+                    assert_eq!(lost(&error).signal_name(), Some("SIGKILL"), "{error:?}");
+                    failed += 1;
+                }
+            }
+        }
+        over.store(true, Ordering::SeqCst);
+        let kills = killer.join().unwrap();
+        assert!(failed <= kills, "{failed} calls failed of {kills} kills");
+    });
+    assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+}
+
+/// Becomes a program that does not mind SIGTERM: the link is closed, the process lives on.
+#[task]
+fn become_another_program(pid: &Tally) {
+    pid.note(&std::process::id().to_string());
+    let script = "trap '' TERM; while :; do sleep 1; done";
+    let error = Command::new("/bin/sh").args(["-c", script]).exec();
+    panic!("{error}");
+}
+
+#[test]
+fn a_worker_that_becomes_another_program_is_lost_and_killed() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let tally = scratch.tally("pid");
+    let pool = Pool::builder()
+        .workers(1)
+        .grace(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let error = pool.apply(become_another_program, &tally).unwrap_err();
+    let pid = tally.notes()[0].parse().unwrap();
+    assert_eq!(lost(&error).pid(), pid, "{error:?}");
+    wait_until_gone(&[pid]);
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+// ------------------------------------------------------------------ time limits
+
+const LIMIT: Duration = Duration::from_millis(150);
+
+#[test]
+fn a_call_past_its_time_limit_is_stopped() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(1);
+    let started = scratch.flag("started");
+    let pid = pool.apply(worker_pid, ()).unwrap();
+    let error = pool
+        .task(run_for_ever)
+        .timeout(LIMIT)
+        .apply(&started)
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), TaskErrorKind::TimedOut(limit) if *limit == LIMIT),
+        "{error:?}"
+    );
+    assert!(error.is_timeout() && error.was_started());
+    wait_until_gone(&[pid]);
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+#[task(timeout = "150ms")]
+fn run_for_at_most_150_ms() {
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_task_may_have_a_time_limit_of_its_own() {
+    let _watchdog = watchdog();
+    let error = pool_of(1).apply(run_for_at_most_150_ms, ()).unwrap_err();
+    assert!(
+        matches!(error.kind(), TaskErrorKind::TimedOut(limit) if *limit == LIMIT),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn the_time_limit_counts_from_the_start_of_the_call() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(1);
+    let held = common::tasks::Hold::new(&scratch, "first");
+    let first = pool.submit(hold, &held);
+    held.started.wait();
+    let limited = pool.task(square).timeout(LIMIT).submit(4);
+    // It waits for longer than it may run.
+    assert!(!limited.wait_timeout(3 * LIMIT));
+    held.release.raise();
+    assert_eq!(limited.wait().unwrap(), 16);
+    first.wait().unwrap();
+}
+
+/// Stops itself, and so can't hear SIGTERM.
+#[task]
+fn stop_itself(started: &Flag) {
+    started.raise();
+    raise(Signal::SIGSTOP).expect("a process may stop itself");
+}
+
+#[test]
+fn a_worker_that_does_not_hear_sigterm_is_killed_after_the_grace() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = Pool::builder()
+        .workers(1)
+        .grace(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let pid = pool.apply(worker_pid, ()).unwrap();
+    let started = scratch.flag("started");
+    let error = pool
+        .task(stop_itself)
+        .timeout(LIMIT)
+        .apply(&started)
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    wait_until_gone(&[pid]);
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+#[test]
+fn a_stopped_worker_fails_the_call_given_to_it_by_its_time_limit() {
+    let _watchdog = watchdog();
+    let pool = Pool::builder()
+        .workers(1)
+        .grace(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let pid = pool.apply(worker_pid, ()).unwrap();
+    signal(pid, Signal::SIGSTOP);
+    until(|| state(pid) == Some('T'));
+    let error = pool.task(square).timeout(LIMIT).apply(3).unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    wait_until_gone(&[pid]);
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+#[test]
+fn calls_behind_one_that_is_stopped_run_elsewhere() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(1);
+    let started = scratch.flag("started");
+    let stuck = pool.task(run_for_ever).timeout(LIMIT).submit(&started);
+    let behind: Vec<_> = (0..10).map(|n| pool.submit(square, n)).collect();
+    for (n, future) in (0..).zip(behind) {
+        assert_eq!(future.wait().unwrap(), n * n);
+    }
+    assert!(stuck.wait().unwrap_err().is_timeout());
+}
+
+// ------------------------------------------------------------------ retries
+
+/// Ends its worker until it has been tried `good` times.
+#[task(retries = 3)]
+fn succeed_at_last(tries: &Tally, good: usize) -> usize {
+    tries.add();
+    if tries.count() < good {
+        End::Kill.come();
+    }
+    tries.count()
+}
+
+#[test]
+fn a_lost_call_is_tried_again_as_often_as_it_says() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(2);
+    let tries = scratch.tally("good");
+    assert_eq!(pool.apply(succeed_at_last, (&tries, 4)).unwrap(), 4);
+    let tries = scratch.tally("bad");
+    let error = pool.apply(succeed_at_last, (&tries, 5)).unwrap_err();
+    assert_eq!(lost(&error).signal_name(), Some("SIGKILL"));
+    assert_eq!(tries.count(), 4);
+}
+
+#[test]
+fn a_call_may_say_itself_how_often_it_is_tried() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(1);
+    let tries = scratch.tally("none");
+    assert!(
+        pool.task(succeed_at_last)
+            .retries(0)
+            .apply((&tries, 2))
+            .is_err()
+    );
+    assert_eq!(tries.count(), 1);
+}
+
+#[test]
+fn a_lost_call_without_retries_runs_once() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pids = scratch.tally("pids");
+    let error = pool_of(2)
+        .apply(square_or_die, (1, true, &pids))
+        .unwrap_err();
+    assert!(error.is_worker_lost());
+    assert_eq!(pids.count(), 1);
+}

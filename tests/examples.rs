@@ -1,0 +1,232 @@
+//! The built examples, run as a user runs them: as programs of their own.
+//!
+//! `cargo test` builds the examples before it runs this; `cargo test --test examples` alone does
+//! not, and then runs what an earlier build left.
+#![forbid(unsafe_code)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// An example that still runs after this long hangs, and is killed.
+const WATCHDOG: Duration = Duration::from_secs(120);
+
+struct Ended {
+    success: bool,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs an example to its end.
+fn run(name: &str, arguments: &[&Path]) -> Ended {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let example = test
+        .ancestors()
+        .nth(2)
+        .expect("cargo puts tests in `deps`, beside `examples`")
+        .join("examples")
+        .join(name);
+    let child = Command::new(&example)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; run `cargo build --examples` first",
+                example.display()
+            )
+        });
+    let pid = Pid::from_raw(child.id().try_into().expect("a pid is a positive i32"));
+    let (done, ended) = mpsc::channel();
+    let waiter = thread::spawn(move || {
+        let output = child.wait_with_output();
+        // The watchdog may have given up on us.
+        let _ = done.send(());
+        output
+    });
+    let hangs = ended.recv_timeout(WATCHDOG).is_err();
+    if hangs {
+        kill(pid, Signal::SIGKILL).expect("our own child can be killed");
+    }
+    let output = waiter
+        .join()
+        .expect("the waiter does not panic")
+        .expect("a child with pipes can be waited for");
+    let ended = Ended {
+        success: output.status.success(),
+        stdout: String::from_utf8(output.stdout).expect("examples print UTF-8"),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    assert!(
+        !hangs,
+        "`{name}` hangs; it printed\n{}{}",
+        ended.stdout, ended.stderr
+    );
+    ended
+}
+
+/// The same for an example that must succeed: what it printed.
+fn succeed(name: &str, arguments: &[&Path]) -> String {
+    let ended = run(name, arguments);
+    assert!(
+        ended.success,
+        "`{name}` failed\n{}{}",
+        ended.stdout, ended.stderr
+    );
+    ended.stdout
+}
+
+/// An empty directory of this name, which `cargo clean` removes.
+fn fresh_dir(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if dir.exists() {
+        fs::remove_dir_all(&dir).expect("what an earlier run made can be removed");
+    }
+    fs::create_dir_all(&dir).expect("cargo's directory for tests can be written to");
+    dir
+}
+
+/// The words of a text and how often each is in it, as `wordcount` should count them.
+fn count(texts: &[&str]) -> BTreeMap<String, u64> {
+    let mut words = BTreeMap::new();
+    for text in texts {
+        for word in text.split(|c: char| !c.is_alphanumeric()) {
+            if !word.is_empty() {
+                *words.entry(word.to_lowercase()).or_default() += 1;
+            }
+        }
+    }
+    words
+}
+
+/// The list that `wordcount` should print for these words.
+fn top(words: &BTreeMap<String, u64>) -> Vec<String> {
+    let mut words: Vec<_> = words.iter().collect();
+    words.sort_by(|(a, a_times), (b, b_times)| b_times.cmp(a_times).then(a.cmp(b)));
+    words.truncate(20);
+    words
+        .iter()
+        .map(|(word, times)| format!("{times:>10}  {word}"))
+        .collect()
+}
+
+#[test]
+fn quickstart_prints_the_squares() {
+    assert_eq!(
+        succeed("quickstart", &[]),
+        "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n"
+    );
+}
+
+#[test]
+fn wordcount_of_a_known_tree_is_right() {
+    let dir = fresh_dir("known_tree");
+    let long = "many words, one after the other; ".repeat(40_000);
+    let texts = [
+        ("one.txt", "The cat and the dog. THE END"),
+        ("deep/er/two.md", "Käse, käse & 42 cats: don't"),
+        ("deep/empty", ""),
+        ("long", long.as_str()),
+    ];
+    for (path, text) in texts {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    // None of these count: build output, version control, a file that is not text, a link.
+    for (path, bytes) in [
+        ("target/skipped.txt", &b"skipped"[..]),
+        (".git/skipped.txt", b"skipped"),
+        ("binary", b"skipped \0 skipped"),
+    ] {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    std::os::unix::fs::symlink("one.txt", dir.join("link")).unwrap();
+    // What is not UTF-8 separates words, and so does what follows the first 8 KiB.
+    fs::write(dir.join("latin1"), b"caf\xe9 cat").unwrap();
+
+    let mut all: Vec<&str> = texts.iter().map(|(_, text)| *text).collect();
+    all.push("caf cat");
+    let words = count(&all);
+    let printed = succeed("wordcount", &[&dir]);
+    let lines: Vec<&str> = printed.lines().collect();
+    let (last, list) = lines.split_last().unwrap();
+    assert_eq!(list, top(&words));
+    let total: u64 = words.values().sum();
+    assert!(
+        last.starts_with(&format!("5 files, {total} words, ")),
+        "{last}"
+    );
+}
+
+#[test]
+fn wordcount_agrees_with_one_thread_over_the_repository() {
+    let printed = succeed("wordcount", &[Path::new("--check")]);
+    assert!(
+        printed.contains("check: one thread counts the same"),
+        "{printed}"
+    );
+    assert_eq!(
+        printed.lines().count(),
+        22,
+        "twenty words, throughput, check:\n{printed}"
+    );
+}
+
+#[test]
+fn wordcount_names_what_it_could_not_read() {
+    let dir = fresh_dir("missing");
+    fs::write(dir.join("there"), "a word").unwrap();
+    let ended = run("wordcount", &[&dir.join("there"), &dir.join("not_there")]);
+    assert!(!ended.success);
+    assert!(
+        ended.stdout.contains("1 files, 2 words"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stderr.contains("not_there: No such file"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn every_line_of_crash_proof_is_true_and_the_readme_shows_them() {
+    // It checks each line itself; here: that all of them are there, as the README says.
+    let printed = succeed("crash_proof", &[]);
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, shown) = readme
+        .split_once("<!-- crash_proof -->\n```text\n")
+        .expect("the README marks the output of crash_proof");
+    let (shown, _) = shown.split_once("```").unwrap();
+    assert_eq!(without_pids(shown), without_pids(&printed));
+}
+
+/// The text with the numbers that end a line made equal: in the table, they are process ids.
+fn without_pids(text: &str) -> Vec<String> {
+    let is_number = |word: &&str| word.parse::<u32>().is_ok();
+    text.lines()
+        .map(
+            |line| match line.split_whitespace().next_back().filter(is_number) {
+                Some(pid) => line.trim_end_matches(pid).trim_end().to_owned() + " PID",
+                None => line.to_owned(),
+            },
+        )
+        .collect()
+}

@@ -1,0 +1,8 @@
+use ppool::task;
+
+#[task]
+async fn fetch(url: String) -> String {
+    url
+}
+
+fn main() {}

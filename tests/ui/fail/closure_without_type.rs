@@ -1,0 +1,3 @@
+fn main() {
+    ppool::closure!(|x, k: u64| -> u64 { x * k });
+}

@@ -1,0 +1,8 @@
+use ppool::task;
+
+#[task]
+fn length<'a>(text: &'a str) -> usize {
+    text.len()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use ppool::task;
+
+#[task]
+fn forever() -> ! {
+    loop {}
+}
+
+fn main() {}

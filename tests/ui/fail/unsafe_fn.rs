@@ -1,0 +1,8 @@
+use ppool::task;
+
+#[task]
+unsafe fn poke(address: usize) -> usize {
+    address
+}
+
+fn main() {}
