@@ -14,13 +14,13 @@ use std::{
 
 use common::{
     Flag, Scratch, Tally, pool_of,
-    processes::{is_alive, state, wait_until_gone},
+    processes::{descriptors, is_alive, state, wait_until_gone},
     tasks::{End, end, hold, run_for_ever, square, worker_pid},
     until, watchdog,
 };
 use nix::{
     sys::signal::{Signal, kill, raise},
-    unistd::Pid,
+    unistd::{Pid, close},
 };
 use ppool::{Pool, TaskErrorKind, WorkerExit, task};
 
@@ -180,7 +180,7 @@ fn a_worker_killed_while_idle_is_replaced_and_costs_no_call() {
 fn a_busy_worker_killed_from_outside_fails_its_call() {
     let _watchdog = watchdog();
     let scratch = Scratch::new();
-    let pool = pool_of(2);
+    let pool = pool_of(1);
     let started = scratch.flag("started");
     let future = pool.submit(run_for_ever, &started);
     started.wait();
@@ -229,6 +229,125 @@ fn workers_killed_at_random_lose_no_call_but_what_they_ran() {
         assert!(failed <= kills, "{failed} calls failed of {kills} kills");
     });
     assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+}
+
+#[task]
+fn overflow_the_stack(n: u64) -> u64 {
+    fn dig(n: u64) -> u64 {
+        let hole = std::hint::black_box([n; 1024]);
+        if n == u64::MAX {
+            0
+        } else {
+            dig(n + 1) + hole[1]
+        }
+    }
+    dig(n)
+}
+
+/// Panics while it panics, which no process survives.
+#[task]
+fn panic_twice() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the second");
+        }
+    }
+    let _bomb = Bomb;
+    panic!("the first");
+}
+
+#[task]
+fn ask_for_all_memory() -> usize {
+    std::hint::black_box(vec![1u8; isize::MAX.unsigned_abs()]).len()
+}
+
+#[test]
+fn what_no_thread_survives_costs_one_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    let overflown = pool.apply(overflow_the_stack, 0).unwrap_err();
+    assert!(
+        matches!(lost(&overflown).signal_name(), Some("SIGSEGV" | "SIGABRT")),
+        "{overflown:?}"
+    );
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    let panicked = pool.apply(panic_twice, ()).unwrap_err();
+    assert!(
+        panicked.is_panic() || lost(&panicked).signal_name() == Some("SIGABRT"),
+        "{panicked:?}"
+    );
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    let starved = pool.apply(ask_for_all_memory, ()).unwrap_err();
+    assert_eq!(lost(&starved).signal_name(), Some("SIGABRT"), "{starved:?}");
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+/// Starts a process that lives on, and ends.
+#[task]
+fn leave_a_child_behind(child: &Tally) {
+    let sleeper = Command::new("sleep")
+        .arg("1000")
+        .spawn()
+        .expect("`sleep` can be started");
+    child.note(&sleeper.id().to_string());
+    End::Exit(6).come();
+}
+
+#[test]
+fn a_grandchild_that_lives_on_does_not_hide_its_parents_death() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let child = scratch.tally("child");
+    let pool = pool_of(1);
+    let error = pool.apply(leave_a_child_behind, &child).unwrap_err();
+    assert_eq!(lost(&error).exit_code(), Some(6), "{error:?}");
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    signal(child.notes()[0].parse().unwrap(), Signal::SIGKILL);
+}
+
+/// Closes every descriptor that is none of its business.
+#[task]
+fn close_everything() -> u64 {
+    for number in descriptors(std::process::id()) {
+        if number > 2 {
+            let _ = close(i32::try_from(number).expect("a descriptor is small"));
+        }
+    }
+    7
+}
+
+#[test]
+fn a_task_that_closes_the_link_costs_its_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    let pid = pool.apply(worker_pid, ()).unwrap();
+    let error = pool.apply(close_everything, ()).unwrap_err();
+    assert_eq!(lost(&error).pid(), pid, "{error:?}");
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+/// Gives a large result, and kills its worker a moment after that was begun.
+#[task]
+fn answer_and_die(microseconds: u64) -> Vec<u8> {
+    thread::spawn(move || {
+        thread::sleep(Duration::from_micros(microseconds));
+        End::Kill.come();
+    });
+    vec![9; 4 << 20]
+}
+
+#[test]
+fn a_worker_that_dies_while_it_answers_leaves_no_half_result() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    for round in 0..40 {
+        match pool.apply(answer_and_die, round * 150) {
+            Ok(bytes) => assert!(bytes.len() == 4 << 20 && bytes.iter().all(|byte| *byte == 9)),
+            Err(error) => assert_eq!(lost(&error).signal_name(), Some("SIGKILL"), "{error:?}"),
+        }
+    }
+    until(|| pool.apply(square, 4).ok() == Some(16));
 }
 
 /// Becomes a program that does not mind SIGTERM: the link is closed, the process lives on.

@@ -50,6 +50,8 @@ pub(crate) enum Ending {
     Finished,
     /// It could not start, and has said why.
     StartFailed,
+    /// It could not start for want of processes or memory.
+    Shortage,
     /// Nobody is there any more to work for. The call thread may still be running.
     ParentLost,
 }
@@ -75,8 +77,17 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
     };
     match settle(boot, registry, &link) {
         Ok(worker) => control(&*link, worker),
-        Err(message) => start_failed(&*link, &message),
+        Err(NotSettled::Failed(message)) => start_failed(&*link, &message),
+        Err(NotSettled::Shortage) => Ending::Shortage,
     }
+}
+
+/// Why this process can't become the worker.
+enum NotSettled {
+    /// For this reason, and another process could not either.
+    Failed(String),
+    /// For want of processes or memory, which may be different later.
+    Shortage,
 }
 
 /// Tells why the worker doesn't start.
@@ -100,11 +111,13 @@ fn settle(
     boot: Boot,
     registry: &'static Registry,
     link: &Arc<dyn WorkerLink>,
-) -> Result<CallThread, String> {
+) -> Result<CallThread, NotSettled> {
     if let Some(directory) = &boot.current_dir {
         std::env::set_current_dir(directory).map_err(|error| {
             let directory = directory.display();
-            format!("could not change to the directory `{directory}`: {error}")
+            NotSettled::Failed(format!(
+                "could not change to the directory `{directory}`: {error}"
+            ))
         })?;
     }
     state::become_worker(boot.worker);
@@ -123,9 +136,7 @@ fn settle(
             link.stop_receiving();
         };
         let builder = thread::Builder::new().name(name).stack_size(stack_size());
-        builder
-            .spawn(work)
-            .map_err(|error| format!("could not start the thread that runs calls: {error}"))?
+        builder.spawn(work).map_err(|_| NotSettled::Shortage)?
     };
     Ok(CallThread {
         queue,

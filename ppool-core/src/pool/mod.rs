@@ -2,7 +2,6 @@
 
 mod builder;
 mod callbacks;
-pub(crate) mod exit;
 mod gather;
 mod handle;
 mod map;

@@ -15,7 +15,7 @@ use super::{
     reactor::{Accepted, Cancel, Limits, Reactor, Terms},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, WorkerExit},
+    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{Slot, WorkId, WorkerId},
 };
 
@@ -345,6 +345,9 @@ impl World {
                 });
                 self.die(worker, ExitHow::Code(87));
             }
+            Phase::Starting if rough && dice == 1 => {
+                self.die(worker, ExitHow::Code(SHORTAGE_EXIT));
+            }
             Phase::Starting => {
                 process.phase = Phase::Ready;
                 self.tell(|world, effects| world.reactor.joined(worker, world.now, effects));
@@ -529,7 +532,7 @@ fn whatever_happens_every_call_is_resolved_once_and_the_pool_ends() {
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                for seed in (thread..SCHEDULES).step_by(threads as usize) {
+                for seed in (thread..SCHEDULES).step_by(usize::try_from(threads).expect("few")) {
                     let outcome = std::panic::catch_unwind(|| run(seed));
                     assert!(
                         outcome.is_ok(),

@@ -7,7 +7,7 @@ use super::{
     decide::{failure_of, pause},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, WorkerExit},
+    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{WorkId, WorkerId},
     queue::Place,
     queue_manager::effect::{Effect, Failure, StopSignal},
@@ -16,7 +16,6 @@ use crate::{
 impl<C: Clone> Reactor<C> {
     /// The process exists.
     pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
-        self.spawn_failures = 0;
         // It may have been given up while it was being started.
         match self.row(worker).map(|row| row.state) {
             Some(State::Terminating { .. }) => {
@@ -36,20 +35,32 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
+        if lasts {
+            self.break_pool(cause.clone(), effects);
+        }
+        self.start_refused(worker, cause, now, effects);
+        self.advance(now, effects);
+    }
+
+    /// The system did not have what a worker needs.
+    fn start_refused(
+        &mut self,
+        worker: WorkerId,
+        cause: BrokenPool,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
         self.spawn_failures += 1;
         let not_before = now + pause(self.spawn_failures);
         if let Some(row) = self.row(worker) {
             row.state = State::Vacant { not_before };
         }
-        if lasts {
-            self.break_pool(cause, effects);
-        } else if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
+        if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
             // The pool lives on: a later call may find the system in a better state.
             self.spawn_failures = 0;
             self.resting = true;
             self.fail_pending(&Failure::Broken(cause), effects);
         }
-        self.advance(now, effects);
     }
 
     /// The worker is ready for calls.
@@ -62,6 +73,7 @@ impl<C: Clone> Reactor<C> {
             row.state = State::Ready;
             self.idle.push(worker.slot);
             self.start_deaths = 0;
+            self.spawn_failures = 0;
         }
         self.advance(now, effects);
     }
@@ -184,6 +196,15 @@ impl<C: Clone> Reactor<C> {
             return;
         };
         let before = row.state;
+        if matches!(before, State::Starting { .. }) && exit.how == ExitHow::Code(SHORTAGE_EXIT) {
+            let cause = BrokenPool::new(
+                "a worker process could not start its threads: there are too many processes, or \
+                 too little memory",
+            );
+            self.start_refused(worker, cause, now, effects);
+            self.advance(now, effects);
+            return;
+        }
         let mut in_flight = std::mem::take(&mut row.in_flight);
         if before == State::Ready && in_flight.is_empty() {
             row.idle_deaths += 1;
