@@ -8,12 +8,13 @@ use super::{
     worker::{NotStarted, Started},
 };
 use crate::{
+    codec::ChunkReader,
     error::{BrokenPool, ExitHow, WorkerExit},
     ids::WorkerId,
     link::LinkState,
     sys::pidfd::Exit,
     task::Registry,
-    wire::{Boot, FromWorker, Hello, PROTOCOL, ResultItem},
+    wire::{Boot, CallOutcome, FromWorker, Hello, PROTOCOL, ResultItem},
 };
 
 impl QueueManager {
@@ -137,6 +138,23 @@ impl QueueManager {
                 let cause = BrokenPool::new(format!("a worker could not start: {message}"));
                 reactor.start_failed(id, cause, now, effects);
             }
+            FromWorker::Result(ResultItem {
+                work_id,
+                attempt,
+                index,
+                outcome: CallOutcome::Values { count, bytes, .. },
+            }) => {
+                let values = ChunkReader::new(&bytes).take(count as usize);
+                for (index, value) in (index..).zip(values) {
+                    let result = FromWorker::Result(ResultItem {
+                        work_id,
+                        attempt,
+                        index,
+                        outcome: CallOutcome::Value(value.to_vec()),
+                    });
+                    self.message(core, id, result);
+                }
+            }
             FromWorker::Result(result) => {
                 let ResultItem {
                     work_id,
@@ -150,7 +168,7 @@ impl QueueManager {
                     core.hooks.extend(cargo.sink.resolve(index, outcome));
                 }
             }
-            FromWorker::Bye => {}
+            FromWorker::Bye | FromWorker::Doorbell => {}
         }
     }
 }

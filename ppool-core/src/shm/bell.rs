@@ -73,6 +73,12 @@ impl<'a> Bell<'a> {
                 .is_ok()
     }
 
+    /// What the word is while its owner sleeps.
+    #[cfg(not(loom))]
+    pub(crate) fn asleep(self) -> u32 {
+        ASLEEP
+    }
+
     /// The word, to sleep on.
     #[cfg(not(loom))]
     pub(crate) fn word(self) -> &'a AtomicU32 {

@@ -18,6 +18,8 @@ pub(crate) struct CallTaker {
     layout: Layout,
     /// The position of the next call.
     head: u64,
+    /// Whether revoked calls were skipped since this was last set to false.
+    pub(crate) skipped: bool,
 }
 
 /// What is at the head of the ring.
@@ -44,6 +46,7 @@ impl CallTaker {
             memory: region.memory.clone(),
             layout: region.layout,
             head: 0,
+            skipped: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl CallTaker {
             let (entry, place) = slot.read().ok_or(Broken("a revoked call"))?;
             slot.pass();
             self.head += 1;
+            self.skipped = true;
             if place == Place::Stream {
                 return Ok(Some(Taken::RevokedStream(entry)));
             }
