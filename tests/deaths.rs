@@ -285,6 +285,7 @@ fn what_no_thread_survives_costs_one_call() {
 
 /// Starts a process that lives on, and ends.
 #[task]
+#[expect(clippy::zombie_processes, reason = "it is to outlive its parent")]
 fn leave_a_child_behind(child: &Tally) {
     let sleeper = Command::new("sleep")
         .arg("1000")

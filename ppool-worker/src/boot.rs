@@ -32,12 +32,14 @@ use ppool_core::{
     link::WorkerLink,
     task::Registry,
     wire::{
-        Boot, BootCall, CallOutcome, FromWorker, Hello, PROTOCOL, ToWorker, initializer_failure,
+        Boot, BootCall, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL, ToWorker,
+        initializer_failure,
     },
 };
 
 use crate::{
     call_loop::{self, Work},
+    hook,
     invoke::invoke,
     panic::{self, Running},
     state,
@@ -133,7 +135,10 @@ fn settle(
             panic::watch_this_thread(link.clone());
             let how = work(&boot, registry, &*link, &calls);
             ending.get_or_init(|| how);
-            link.stop_receiving();
+            if link.stop_receiving().is_err() {
+                // The control thread can't be told any more, and nobody else either.
+                hook::exit_now(PARENT_LOST_EXIT);
+            }
         };
         let builder = thread::Builder::new().name(name).stack_size(stack_size());
         builder.spawn(work).map_err(|_| NotSettled::Shortage)?

@@ -439,7 +439,7 @@ pub(super) fn all_that_a_parent_sent_comes_before_the_end((mut parent, worker): 
 pub(super) fn a_receiver_can_be_stopped((mut parent, worker): Pair) {
     let receiver = worker.clone();
     let receives = thread::spawn(move || receiver.recv().unwrap());
-    worker.stop_receiving();
+    worker.stop_receiving().unwrap();
     assert_eq!(receives.join().unwrap(), None);
     worker.send(&FromWorker::Bye).unwrap();
     assert_eq!(collect(&mut *parent, 1), [FromWorker::Bye]);

@@ -184,5 +184,9 @@ pub trait WorkerLink: Send + Sync + fmt::Debug {
     -> io::Result<()>;
 
     /// Has `recv` return `None` from now on, also to a thread that waits in it.
-    fn stop_receiving(&self);
+    ///
+    /// # Errors
+    /// When the transport was taken away: a task may have closed all descriptors. A thread that
+    /// waits in `recv` then waits for ever.
+    fn stop_receiving(&self) -> io::Result<()>;
 }

@@ -118,9 +118,12 @@ impl WorkerLink for WorkerSocket {
         self.write(head.bytes(), value)
     }
 
-    fn stop_receiving(&self) {
-        // It fails only when the other side is gone, and then `recv` returns `None` anyhow.
-        let _ = self.socket.shutdown(Shutdown::Read);
+    fn stop_receiving(&self) -> io::Result<()> {
+        match self.socket.shutdown(Shutdown::Read) {
+            // The other side is gone, and `recv` returns `None` anyhow.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            other => other,
+        }
     }
 }
 
