@@ -117,8 +117,6 @@ mod tests {
                 }
                 if used.len() >= keep {
                     arena.free_until(used.pop_front().unwrap().0.end);
-                } else if arena.allocate(0).is_none() {
-                    arena.free_until(used.pop_front().unwrap().0.end);
                 }
             }
         }

@@ -85,6 +85,7 @@ impl Memory {
     }
 
     /// How many bytes there are.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -37,10 +37,6 @@ impl Memory {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.places.len() * 8
-    }
-
     pub(crate) fn word(&self, at: usize) -> &AtomicU64 {
         assert!(at.is_multiple_of(8), "a word outside");
         &self.places[at / 8].word

@@ -131,14 +131,14 @@ impl WorkerLink for Worker {
         results.publish()
     }
 
-    fn stop_receiving(&self) {
-        self.socket.stop_receiving();
+    fn stop_receiving(&self) -> io::Result<()> {
+        self.socket.stop_receiving()
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.socket.stop_receiving();
+        self.socket.stop_receiving().unwrap();
         self.thread.take().unwrap().join().unwrap();
     }
 }

@@ -195,6 +195,10 @@ impl RingCalls {
     /// # Errors
     /// When the memory is damaged, or the parent is gone.
     #[inline]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it is no iterator: a call must be released before the next one"
+    )]
     pub fn next(&mut self) -> io::Result<Option<RingCall>> {
         loop {
             // Before the look, so that what came before the sentinel is found by it.

@@ -39,7 +39,7 @@ fn push(queue: &mut CallQueue, work_id: u64) -> Result<(), Full> {
 }
 
 fn take(taker: &mut CallTaker) -> Option<Claimed> {
-    match taker.take().unwrap()? {
+    match taker.take().expect("the ring is sound")? {
         Taken::Call(claimed) => Some(claimed),
         Taken::RevokedStream(entry) => panic!("{entry:?} is not expected"),
     }
@@ -52,7 +52,7 @@ fn calls_come_in_order_with_their_arguments() {
     assert!(take(&mut taker).is_none());
     let lens = [0, 1, 8, 63, 64, 65, 40, 3];
     for (work_id, len) in (0..).zip(lens.into_iter().cycle().take(50)) {
-        let bytes = vec![work_id as u8; len];
+        let bytes = vec![work_id.to_le_bytes()[0]; len];
         let told = Entry {
             task: work_id << 40,
             attempt: 3,

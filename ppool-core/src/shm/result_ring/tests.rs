@@ -41,7 +41,7 @@ fn record(work_id: u64, index: u32, count: u32, bytes: &[u8]) -> Record {
 }
 
 fn take_all(reader: &mut ResultReader) -> Vec<Record> {
-    std::iter::from_fn(|| reader.next().unwrap()).collect()
+    std::iter::from_fn(|| reader.next().expect("the ring is sound")).collect()
 }
 
 #[test]
