@@ -1,4 +1,6 @@
-//! Several encoded results of one task in one buffer.
+//! Encoded results of one task, one or several in one buffer.
+
+use super::ChunkReader;
 
 /// Results one after the other, each found by its length, so that one that can't be decoded doesn't
 /// take its neighbours along.
@@ -6,60 +8,40 @@
 pub struct Values {
     bytes: Vec<u8>,
     count: u32,
-    lengths: Lengths,
+    /// Whether each has its length before it, as the calls of a chunk have.
+    lengths: bool,
     /// How many were taken, and where the next one begins.
     taken: u32,
     position: usize,
 }
 
-/// How long the results are.
-#[derive(Clone, Debug)]
-enum Lengths {
-    /// All alike: the usual case, which needs no memory of its own.
-    Same(usize),
-    /// One by one.
-    Each(Vec<usize>),
-}
-
-impl Default for Lengths {
-    fn default() -> Self {
-        Lengths::Same(0)
-    }
-}
-
-impl From<Vec<u8>> for Values {
+impl Values {
     /// One result.
-    fn from(bytes: Vec<u8>) -> Self {
+    #[must_use]
+    pub fn one(bytes: Vec<u8>) -> Self {
         Values {
-            count: 1,
-            lengths: Lengths::Same(bytes.len()),
             bytes,
+            count: 1,
             ..Values::default()
         }
     }
-}
 
-impl Values {
-    /// How many there are.
+    /// Several results in the form of a chunk. Bytes that are none give empty results, which don't
+    /// decode (LINK-2).
+    #[must_use]
+    pub fn chunk(bytes: Vec<u8>, count: u32) -> Self {
+        Values {
+            bytes,
+            count,
+            lengths: true,
+            ..Values::default()
+        }
+    }
+
+    /// How many there are, taken or not.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
-    }
-
-    /// Appends a result.
-    pub fn push(&mut self, bytes: &[u8]) {
-        match &mut self.lengths {
-            Lengths::Same(len) if self.count == 0 => *len = bytes.len(),
-            Lengths::Same(len) if *len == bytes.len() => {}
-            Lengths::Same(len) => {
-                let mut each = vec![*len; self.count as usize];
-                each.push(bytes.len());
-                self.lengths = Lengths::Each(each);
-            }
-            Lengths::Each(each) => each.push(bytes.len()),
-        }
-        self.count += 1;
-        self.bytes.extend_from_slice(bytes);
     }
 
     /// Takes the next result.
@@ -68,44 +50,76 @@ impl Values {
         if self.taken == self.count {
             return None;
         }
-        let len = match &self.lengths {
-            Lengths::Same(len) => *len,
-            Lengths::Each(each) => each[self.taken as usize],
-        };
-        let start = self.position;
-        self.position += len;
         self.taken += 1;
-        Some(&self.bytes[start..self.position])
+        if !self.lengths {
+            return Some(&self.bytes);
+        }
+        let mut chunk = ChunkReader::new(&self.bytes[self.position..]);
+        let value = chunk.next().unwrap_or_default();
+        self.position = self.bytes.len() - chunk.rest().len();
+        Some(value)
+    }
+
+    /// Takes the first result out, leaving the others as they are to be told.
+    pub fn split_first(&mut self) {
+        self.take();
+        self.bytes.drain(..self.position);
+        self.position = 0;
+        self.count -= self.taken;
+        self.taken = 0;
     }
 
     /// The bytes of the only result.
     #[must_use]
-    pub fn into_single(self) -> Vec<u8> {
+    pub fn into_single(mut self) -> Vec<u8> {
         debug_assert_eq!(self.count, 1, "the caller knows that there is one");
-        self.bytes
+        match self.lengths {
+            true => self.take().unwrap_or_default().to_vec(),
+            false => self.bytes,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::ChunkWriter;
+
+    fn chunk(results: &[&[u8]]) -> Values {
+        let mut writer = ChunkWriter::new(true);
+        for result in results {
+            writer.write(|out| out.put(result)).unwrap();
+        }
+        // `ChunkWriter` leaves the length of a single one out.
+        assert!(results.len() > 1);
+        Values::chunk(writer.into_bytes(), u32::try_from(results.len()).unwrap())
+    }
 
     #[test]
-    fn results_come_out_as_they_went_in_whatever_their_lengths() {
-        for lengths in [&[3, 3, 3][..], &[0, 0], &[1, 2, 2, 0, 7], &[5]] {
-            let mut values = Values::default();
-            for &len in lengths {
-                values.push(&vec![u8::try_from(len).unwrap(); len]);
-            }
-            assert_eq!(values.count() as usize, lengths.len());
-            for &len in lengths {
-                assert_eq!(
-                    values.take().unwrap(),
-                    vec![u8::try_from(len).unwrap(); len]
-                );
-            }
-            assert!(values.take().is_none());
+    fn results_come_out_as_they_went_in() {
+        let results = [&b"a"[..], b"", b"bcd"];
+        let mut values = chunk(&results);
+        for result in results {
+            assert_eq!(values.take(), Some(result));
         }
-        assert_eq!(Values::from(vec![1, 2]).into_single(), [1, 2]);
+        assert!(values.take().is_none());
+        assert_eq!(Values::one(vec![1, 2]).into_single(), [1, 2]);
+    }
+
+    #[test]
+    fn the_first_can_be_split_off() {
+        let mut values = chunk(&[b"first", b"second", b"third"]);
+        values.split_first();
+        assert_eq!(values.count(), 2);
+        assert_eq!(values.take(), Some(&b"second"[..]));
+        assert_eq!(values.take(), Some(&b"third"[..]));
+    }
+
+    #[test]
+    fn results_that_are_cut_short_are_empty() {
+        let mut values = Values::chunk(vec![255; 9], 2);
+        assert_eq!(values.take(), Some(&[][..]));
+        assert_eq!(values.take(), Some(&[][..]));
+        assert!(values.take().is_none());
     }
 }

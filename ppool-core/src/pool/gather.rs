@@ -167,7 +167,7 @@ impl Sink for Chunk {
     fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
         match outcome {
             Outcome::Value(bytes) => {
-                self.resolve_values(index, Values::from(Vec::from(bytes)), hooks);
+                self.resolve_values(index, Values::one(bytes.into()), hooks);
             }
             Outcome::Error(error) => {
                 let shared = SharedOutcome::Error(error.clone());

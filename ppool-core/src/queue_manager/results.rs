@@ -1,7 +1,6 @@
 //! Results on their way from the workers' links to those who wait for them.
-//!
-//! Values of one item that come one after the other are told together: the reactor, the sink and its
-//! lock then have the work of one result for many.
+
+use std::time::Duration;
 
 use super::{
     QueueManager,
@@ -17,61 +16,61 @@ use crate::{
 
 /// Values of calls of one item that follow each other.
 #[derive(Debug)]
-pub(super) struct Run {
+struct Run {
     work_id: WorkId,
     attempt: u32,
     index: u32,
     values: Values,
-}
-
-impl Run {
-    /// Takes the value in, if it is the next one.
-    fn append(&mut self, result: &ResultItem, bytes: &[u8]) -> bool {
-        let follows = self.work_id == result.work_id
-            && self.attempt == result.attempt
-            && self.index.checked_add(self.values.count()) == Some(result.index);
-        if follows {
-            self.values.push(bytes);
-        }
-        follows
-    }
+    /// How long the worker took for the whole item, when it says so.
+    spent: Option<Duration>,
 }
 
 impl QueueManager {
-    /// A call has ended. A value is held back in `run` for those that may follow it.
-    pub(super) fn result(
+    /// Calls have ended.
+    pub(super) fn result(&self, core: &mut Core, worker: WorkerId, result: ResultItem) {
+        let ResultItem {
+            work_id,
+            attempt,
+            index,
+            outcome,
+        } = result;
+        let (values, spent) = match outcome {
+            CallOutcome::Value(bytes) => (Values::one(bytes), 0),
+            CallOutcome::Values {
+                count,
+                bytes,
+                spent,
+            } => (Values::chunk(bytes, count), spent),
+            outcome => return self.failure(core, worker, work_id, attempt, index, outcome),
+        };
+        let run = Run {
+            work_id,
+            attempt,
+            index,
+            values,
+            spent: (spent > 0).then_some(Duration::from_nanos(spent)),
+        };
+        self.values(core, worker, run);
+    }
+
+    /// A call has ended without a value.
+    fn failure(
         &self,
         core: &mut Core,
         worker: WorkerId,
-        run: &mut Option<Run>,
-        mut result: ResultItem,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        outcome: CallOutcome,
     ) {
-        if let CallOutcome::Value(bytes) = &mut result.outcome {
-            let bytes = std::mem::take(bytes);
-            if run.as_mut().is_some_and(|run| run.append(&result, &bytes)) {
-                return;
-            }
-            let before = run.replace(Run {
-                work_id: result.work_id,
-                attempt: result.attempt,
-                index: result.index,
-                values: Values::from(bytes),
-            });
-            self.values(core, worker, before);
-            return;
-        }
-        self.values(core, worker, run.take());
-        let calls = Calls {
-            index: result.index,
-            count: 1,
-        };
+        let calls = Calls { index, count: 1 };
         let now = self.now();
         let Core {
             reactor, effects, ..
         } = &mut *core;
-        let accepted = reactor.result(worker, result.work_id, result.attempt, calls, now, effects);
+        let accepted = reactor.result(worker, work_id, attempt, calls, now, effects);
         if let Some(Accepted::Value { cargo, index, ran }) = accepted {
-            let outcome = outcome_of(cargo.entry, result.work_id, result.outcome);
+            let outcome = outcome_of(cargo.entry, work_id, outcome);
             cargo.sink.resolve(index, outcome, &mut core.hooks);
             if let Some(time) = ran {
                 cargo.sink.ran(time);
@@ -79,11 +78,8 @@ impl QueueManager {
         }
     }
 
-    /// Tells of values that were held back.
-    pub(super) fn values(&self, core: &mut Core, worker: WorkerId, run: Option<Run>) {
-        let Some(mut run) = run else {
-            return;
-        };
+    /// Calls have ended with values.
+    fn values(&self, core: &mut Core, worker: WorkerId, mut run: Run) {
         let now = self.now();
         let id = run.work_id;
         let Core {
@@ -98,12 +94,7 @@ impl QueueManager {
         if stopped && calls.count > 1 {
             let first = Calls { count: 1, ..calls };
             let _ = reactor.result(worker, id, run.attempt, first, now, effects);
-            let mut rest = Values::default();
-            let _ = run.values.take();
-            while let Some(bytes) = run.values.take() {
-                rest.push(bytes);
-            }
-            run.values = rest;
+            run.values.split_first();
             calls.index += 1;
             calls.count -= 1;
         }
@@ -113,7 +104,7 @@ impl QueueManager {
                 .sink
                 .resolve_values(index, run.values, &mut core.hooks);
             if let Some(time) = ran {
-                cargo.sink.ran(time);
+                cargo.sink.ran(run.spent.unwrap_or(time));
             }
         }
     }

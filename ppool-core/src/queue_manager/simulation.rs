@@ -73,6 +73,8 @@ struct World {
     processes: BTreeMap<WorkerId, Process>,
     generations: HashMap<Slot, u32>,
     stopped: u32,
+    /// Items that the reactor wants for another worker.
+    asked_back: Vec<(WorkerId, WorkId)>,
     /// Whether starts may fail in this schedule.
     rough: bool,
 }
@@ -96,6 +98,7 @@ impl World {
             processes: BTreeMap::new(),
             generations: HashMap::new(),
             stopped: 0,
+            asked_back: Vec::new(),
             rough: random.u8(0..4) == 0,
             random,
         }
@@ -109,7 +112,28 @@ impl World {
             self.carry_out(effect);
         }
         self.check();
+        while let Some((worker, id)) = self.asked_back.pop() {
+            let mut effects = Vec::new();
+            if self.takes_back(worker, id) {
+                self.reactor.taken_back(worker, id, self.now, &mut effects);
+            }
+            for effect in effects {
+                self.carry_out(effect);
+            }
+            self.check();
+        }
         answer
+    }
+
+    /// The shared slot: whoever is first, the worker that claims the call or we who revoke it.
+    fn takes_back(&mut self, worker: WorkerId, id: WorkId) -> bool {
+        self.processes.get_mut(&worker).is_some_and(|process| {
+            let unbegun = |held: &Held| held.id == id && !held.begun;
+            match process.calls.iter().position(unbegun) {
+                Some(at) => process.calls.remove(at).is_some(),
+                None => false,
+            }
+        })
     }
 
     fn carry_out(&mut self, effect: Effect<usize>) {
@@ -158,6 +182,7 @@ impl World {
                 process.calls.push_back(held);
                 assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
             }
+            Effect::TakeBack(worker, id) => self.asked_back.push((worker, id)),
             Effect::SendSentinel(worker) => {
                 self.processes.get_mut(&worker).expect("alive").leaving = true;
             }
@@ -274,17 +299,7 @@ impl World {
         let Some(id) = self.any_id() else { return };
         let answer = self.tell(|world, effects| world.reactor.cancel(id, effects));
         if let Cancel::Ask(worker) = answer {
-            // The shared slot: whoever is first, the worker that claims it or we who revoke it.
-            let revoked = self.processes.get_mut(&worker).is_some_and(|process| {
-                match process
-                    .calls
-                    .iter()
-                    .position(|held| held.id == id && !held.begun)
-                {
-                    Some(at) => process.calls.remove(at).is_some(),
-                    None => false,
-                }
-            });
+            let revoked = self.takes_back(worker, id);
             if revoked {
                 self.tell(|world, effects| world.reactor.revoked(worker, id, world.now, effects));
             }

@@ -174,6 +174,14 @@ impl<C: Clone> Reactor<C> {
         self.items.get(id)
     }
 
+    /// The item that the worker runs, or will run next.
+    pub(crate) fn running(&self, worker: WorkerId) -> Option<WorkId> {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .and_then(|row| row.in_flight.front().copied())
+    }
+
     /// How many items wait.
     pub(crate) fn pending(&self) -> usize {
         self.pending.len()
