@@ -57,11 +57,27 @@ pub(crate) enum Cancel {
     TooLate,
 }
 
+/// Calls of an item, as its worker counts them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Calls {
+    /// The first.
+    pub(crate) index: u32,
+    /// How many.
+    pub(crate) count: u32,
+}
+
 /// A result that was expected: whose it is.
 #[derive(Debug)]
 pub(crate) enum Accepted<C> {
-    /// The call at this index of the item is finished.
-    Value(C, u32),
+    /// The calls are finished.
+    Value {
+        /// Whose they are.
+        cargo: C,
+        /// The index of the first of them in the item.
+        index: u32,
+        /// How long the item was with the worker, when it is finished with them.
+        ran: Option<Duration>,
+    },
     /// The call had been stopped before; what it gave doesn't count ([`Effect::Fail`] follows).
     Discarded,
 }
@@ -84,6 +100,8 @@ pub(super) struct Row {
     pub(super) in_flight: VecDeque<WorkId>,
     /// Since when the first of them has been running.
     pub(super) running_since: Duration,
+    /// Since when the first item has been the first.
+    pub(super) head_since: Duration,
     /// Deaths without a call in between, for the pause before the next start.
     pub(super) idle_deaths: u32,
 }
@@ -132,6 +150,7 @@ impl<C: Clone> Reactor<C> {
             },
             in_flight: VecDeque::new(),
             running_since: Duration::ZERO,
+            head_since: Duration::ZERO,
             idle_deaths: 0,
         };
         Reactor {
@@ -153,6 +172,14 @@ impl<C: Clone> Reactor<C> {
     /// The item with this id.
     pub(crate) fn item(&self, id: WorkId) -> Option<&WorkItem<C>> {
         self.items.get(id)
+    }
+
+    /// The item that the worker runs, or will run next.
+    pub(crate) fn running(&self, worker: WorkerId) -> Option<WorkId> {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .and_then(|row| row.in_flight.front().copied())
     }
 
     /// How many items wait.
