@@ -437,8 +437,12 @@ impl World {
         if process.phase == Phase::Wanted || (process.phase == Phase::Starting && !self.rough) {
             return;
         }
-        if self.random.bool() {
-            self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects));
+        match self.random.u8(0..4) {
+            0 | 1 => {
+                self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects))
+            }
+            2 => self.tell(|world, _| world.reactor.dying(worker, world.now)),
+            _ => {}
         }
         self.die(
             worker,
