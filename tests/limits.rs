@@ -293,7 +293,6 @@ fn lose_workers_and_go_on() {
 }
 
 /// Signals are ignored by inheritance: a program can't set that up for itself without `unsafe`.
-#[expect(clippy::print_stdout, reason = "says why a test is skipped")]
 fn env_can_ignore() -> bool {
     let tried = Command::new("env")
         .args(["--ignore-signal=CHLD", "true"])
