@@ -366,7 +366,7 @@ impl CallControl for QueueManager {
     /// Looks after the links itself for a bounded while, if a processor is free for that: then the
     /// worker, which still spins too, and this thread meet without a system call.
     fn help_until_done(&self, state: &CallState, deadline: Option<Instant>) {
-        if self.transport == Transport::Socket || self.is_forked() {
+        if self.transport == Transport::Socket {
             return;
         }
         let mut core = self.lock();
