@@ -174,7 +174,20 @@ impl QueueManager {
         let Core {
             reactor, effects, ..
         } = &mut *core;
-        let killed = reactor.kill(id, now, effects);
+        let killed = match reactor.cancel(id, effects) {
+            Cancel::Done => true,
+            Cancel::TooLate => false,
+            Cancel::Ask(worker) => {
+                core.revoke(worker, id, now) || {
+                    // It has started, so what the worker did before is there to be taken.
+                    self.look(&mut core);
+                    let Core {
+                        reactor, effects, ..
+                    } = &mut *core;
+                    reactor.kill(worker, id, now, effects)
+                }
+            }
+        };
         self.settle(core);
         killed
     }
