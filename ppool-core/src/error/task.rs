@@ -182,6 +182,8 @@ pub struct RemotePanic {
     pub(crate) message: String,
     pub(crate) location: Option<String>,
     pub(crate) backtrace: Option<String>,
+    /// Whether the worker process ends with it, because it can't unwind.
+    pub(crate) fatal: bool,
 }
 
 impl RemotePanic {
@@ -193,7 +195,16 @@ impl RemotePanic {
             message,
             location,
             backtrace,
+            fatal: false,
         }
+    }
+
+    /// The same as one that ends its worker process.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
     }
 
     /// What was passed to `panic!`, when it was text.

@@ -360,6 +360,7 @@ impl PoolBuilder {
             .limits()
             .expect("the numbers were checked, or are the usual ones");
         let settings = Settings {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits {
                 min_workers,
                 max_workers,
@@ -371,7 +372,6 @@ impl PoolBuilder {
                     .and_then(|calls| u32::try_from(calls).ok()),
                 max_memory_growth: self.max_memory_growth,
                 histograms: self.histograms,
-                call_queue: 1,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
                 start_timeout: self.start_timeout,

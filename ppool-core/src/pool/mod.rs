@@ -7,6 +7,7 @@ mod gather;
 mod handle;
 mod map;
 mod options;
+mod pace;
 mod stats;
 
 pub use builder::{PoolBuilder, Workers};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Pool;
 use crate::{
-    queue_manager::{Activity, TimeStats, WorkerLook},
+    queue_manager::{Activity, TimeStats, WorkerSurvey},
     sys::procfs,
 };
 
@@ -103,17 +103,17 @@ impl Pool {
     /// that it holds nobody up.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        let look = self.parts.manager.look();
-        let (min_workers, max_workers) = look.min_and_max;
-        let (waiting, running) = look.pool.times.unzip();
-        let totals = look.pool.totals;
+        let survey = self.parts.manager.survey();
+        let (min_workers, max_workers) = survey.min_and_max;
+        let (waiting, running) = survey.pool.times.unzip();
+        let totals = survey.pool.totals;
         PoolStats {
             // Without the pool's lock, since it asks the kernel.
-            workers: look.workers.into_iter().map(worker_stats).collect(),
+            workers: survey.workers.into_iter().map(worker_stats).collect(),
             min_workers: min_workers as usize,
             max_workers: max_workers as usize,
-            pending: look.pool.pending,
-            in_flight: look.pool.in_flight,
+            pending: survey.pool.pending,
+            in_flight: survey.pool.in_flight,
             submitted: totals.submitted,
             finished: totals.finished,
             failed: totals.failed,
@@ -121,16 +121,16 @@ impl Pool {
             retried: totals.retried,
             workers_started: totals.workers_started,
             stale_messages: totals.stale,
-            throughput: look.pool.throughput,
+            throughput: survey.pool.throughput,
             waiting,
             running,
-            broken: look.broken,
+            broken: survey.broken,
         }
     }
 }
 
-fn worker_stats(look: WorkerLook) -> WorkerStats {
-    let WorkerLook { view, pid, task } = look;
+fn worker_stats(survey: WorkerSurvey) -> WorkerStats {
+    let WorkerSurvey { view, pid, task } = survey;
     let state = match view.activity {
         Activity::Starting => WorkerState::Starting,
         Activity::Idle => WorkerState::Idle,

@@ -21,12 +21,13 @@ mod effect;
 mod engine;
 mod event_loop;
 mod incoming;
-mod look;
 mod manager;
 mod outcome;
 mod reactor;
+mod results;
 #[cfg(test)]
 mod simulation;
+mod survey;
 mod token;
 mod worker;
 
@@ -34,7 +35,7 @@ pub(crate) use at_exit::drain;
 pub(crate) use cargo::{Cargo, Sink};
 
 pub(crate) use effect::Refusal;
-pub(crate) use look::WorkerLook;
 pub(crate) use manager::{QueueManager, Settings};
 pub(crate) use reactor::{Activity, Limits, Terms};
 pub use reactor::{TimeBucket, TimeStats};
+pub(crate) use survey::WorkerSurvey;

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     effect::{Effect, Failure, Refusal, StopSignal},
-    reactor::{Accepted, Cancel, Limits, Reactor, Terms},
+    reactor::{Accepted, Calls, Cancel, Limits, Reactor, Terms},
 };
 use crate::{
     error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
@@ -80,6 +80,7 @@ struct World {
     random: fastrand::Rng,
     reactor: Reactor<usize>,
     limits: Limits,
+    call_queue: usize,
     now: Duration,
     submissions: Vec<Submission>,
     processes: BTreeMap<WorkerId, Process>,
@@ -89,6 +90,12 @@ struct World {
     stopped: u32,
     /// The most workers that were ever allowed.
     widest: u32,
+    /// Items that the reactor wants for another worker.
+    asked_back: Vec<(WorkerId, WorkId)>,
+    /// Items that are to make way for others.
+    reclaimed: Vec<(WorkerId, Vec<WorkId>)>,
+    /// Calls that the reactor wants stopped.
+    asked_to_stop: Vec<(WorkerId, WorkId)>,
     /// Whether starts may fail in this schedule.
     rough: bool,
     /// Whether workers die again and again in this schedule, mostly before they do anything.
@@ -109,15 +116,16 @@ impl World {
             idle_timeout: random
                 .bool()
                 .then(|| Duration::from_millis(random.u64(1..150))),
-            call_queue: random.usize(1..4),
             queue_capacity: random.usize(1..8),
             grace: Duration::from_millis(50),
             start_timeout: Duration::from_millis(500),
             leave_timeout: Duration::from_millis(100),
         };
+        let call_queue = random.usize(1..4);
         World {
-            reactor: Reactor::new(limits),
+            reactor: Reactor::new(limits, call_queue),
             limits,
+            call_queue,
             now: Duration::ZERO,
             submissions: Vec::new(),
             processes: BTreeMap::new(),
@@ -125,6 +133,9 @@ impl World {
             sent: Vec::new(),
             stopped: 0,
             widest: limits.max_workers,
+            asked_back: Vec::new(),
+            reclaimed: Vec::new(),
+            asked_to_stop: Vec::new(),
             rough: random.u8(0..4) == 0,
             cursed: random.u8(0..16) == 0,
             random,
@@ -140,7 +151,53 @@ impl World {
         }
         self.check_order();
         self.check();
+        while !self.asked_back.is_empty()
+            || !self.reclaimed.is_empty()
+            || !self.asked_to_stop.is_empty()
+        {
+            let mut effects = Vec::new();
+            if let Some((worker, mut ids)) = self.reclaimed.pop() {
+                ids.retain(|&id| self.takes_back(worker, id));
+                self.reactor.reclaimed(worker, &ids, self.now, &mut effects);
+            } else if let Some((worker, id)) = self.asked_back.pop() {
+                if self.takes_back(worker, id) {
+                    self.reactor.taken_back(worker, id, self.now, &mut effects);
+                }
+            } else if let Some((worker, id)) = self.asked_to_stop.pop() {
+                self.stop(worker, id, &mut effects);
+            }
+            for effect in effects {
+                self.carry_out(effect);
+            }
+            self.check_order();
+            self.check();
+        }
+        self.check_queues();
         answer
+    }
+
+    fn stop(&mut self, worker: WorkerId, id: WorkId, effects: &mut Vec<Effect<usize>>) {
+        for behind in self.reactor.behind(worker) {
+            if self.takes_back(worker, behind) {
+                self.reactor.taken_back(worker, behind, self.now, effects);
+            }
+        }
+        if self.reactor.running(worker) != Some(id) {
+            self.reactor.spared(worker, self.now, effects);
+        } else if let Some(process) = self.processes.get_mut(&worker) {
+            process.doomed |= !process.stubborn;
+        }
+    }
+
+    /// The shared slot: whoever is first, the worker that claims the call or we who revoke it.
+    fn takes_back(&mut self, worker: WorkerId, id: WorkId) -> bool {
+        self.processes.get_mut(&worker).is_some_and(|process| {
+            let unbegun = |held: &Held| held.id == id && !held.begun;
+            match process.calls.iter().position(unbegun) {
+                Some(at) => process.calls.remove(at).is_some(),
+                None => false,
+            }
+        })
     }
 
     fn carry_out(&mut self, effect: Effect<usize>) {
@@ -206,8 +263,11 @@ impl World {
                     self.sent.push(held.submission);
                 }
                 process.calls.push_back(held);
-                assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
+                assert!(process.calls.len() <= self.call_queue, "Q-1");
             }
+            Effect::TakeBack(worker, id) => self.asked_back.push((worker, id)),
+            Effect::Reclaim(worker, ids) => self.reclaimed.push((worker, ids)),
+            Effect::Stop(worker, id) => self.asked_to_stop.push((worker, id)),
             Effect::SendSentinel(worker) => {
                 self.processes.get_mut(&worker).expect("alive").leaving = true;
             }
@@ -218,7 +278,7 @@ impl World {
                     process.doomed |= signal == StopSignal::Kill || !process.stubborn;
                 }
             }
-            Effect::Requeued(_) => {}
+            Effect::Requeued(_) | Effect::Begins(_) => {}
             Effect::Fail {
                 cargo,
                 calls,
@@ -288,6 +348,33 @@ impl World {
         }
     }
 
+    /// What lies with a worker behind the call that it runs comes in order of the priorities too,
+    /// and not before anything that waits.
+    fn check_queues(&self) {
+        let waiting = self.submissions.iter().filter(|one| {
+            let item = self.reactor.item(one.id);
+            !one.pinned && item.is_some_and(|item| item.place == Place::Waiting)
+        });
+        let waiting = waiting.map(|one| one.priority).max();
+        for (&worker, process) in &self.processes {
+            if self.reactor.is_going(worker) {
+                continue;
+            }
+            let behind = process.calls.iter().skip(1);
+            let behind = behind.map(|held| &self.submissions[held.submission]);
+            let mut behind: Vec<i32> = behind
+                .filter(|one| !one.pinned)
+                .map(|one| one.priority)
+                .collect();
+            behind.extend(waiting);
+            assert!(
+                behind.is_sorted_by(|first, later| first >= later),
+                "a lower priority is before a higher one: {behind:?} {:?}",
+                self.reactor
+            );
+        }
+    }
+
     /// As the builder says it.
     fn most_workers(&self) -> usize {
         let extra = match self.limits.strict {
@@ -299,7 +386,7 @@ impl World {
 
     fn check(&self) {
         // Lost workers give back what they had.
-        let in_flight = 2 * self.widest as usize * self.limits.call_queue;
+        let in_flight = 2 * self.widest as usize * self.call_queue;
         let pinned = self.submissions.iter().filter(|one| one.pinned).count();
         assert!(
             self.reactor.pending() <= self.limits.queue_capacity + in_flight + pinned,
@@ -320,7 +407,7 @@ impl World {
 
     /// Each call is counted in exactly one place.
     fn check_totals(&self) {
-        let view = self.reactor.look(self.now);
+        let view = self.reactor.view(self.now);
         let calls = self.submissions.iter().flat_map(|one| &one.resolved);
         let (resolved, open): (Vec<u32>, Vec<u32>) = calls.partition(|&&times| times > 0);
         let totals = view.totals;
@@ -460,17 +547,7 @@ impl World {
         let Some(id) = self.any_id() else { return };
         let answer = self.tell(|world, effects| world.reactor.cancel(id, effects));
         if let Cancel::Ask(worker) = answer {
-            // The shared slot: whoever is first, the worker that claims it or we who revoke it.
-            let revoked = self.processes.get_mut(&worker).is_some_and(|process| {
-                match process
-                    .calls
-                    .iter()
-                    .position(|held| held.id == id && !held.begun)
-                {
-                    Some(at) => process.calls.remove(at).is_some(),
-                    None => false,
-                }
-            });
+            let revoked = self.takes_back(worker, id);
             if revoked {
                 self.tell(|world, effects| world.reactor.revoked(worker, id, world.now, effects));
             }
@@ -478,8 +555,15 @@ impl World {
     }
 
     fn kill(&mut self) {
-        if let Some(id) = self.any_id() {
-            self.tell(|world, effects| world.reactor.kill(id, world.now, effects));
+        let Some(id) = self.any_id() else { return };
+        match self.tell(|world, effects| world.reactor.cancel(id, effects)) {
+            Cancel::Done | Cancel::TooLate => {}
+            Cancel::Ask(worker) if self.takes_back(worker, id) => {
+                self.tell(|world, effects| world.reactor.revoked(worker, id, world.now, effects));
+            }
+            Cancel::Ask(worker) => {
+                self.tell(|world, effects| world.reactor.kill(worker, id, world.now, effects));
+            }
         }
     }
 
@@ -576,15 +660,25 @@ impl World {
             );
             return;
         }
-        let (id, attempt, from_first) = (held.id, held.attempt, index - held.first);
-        held.next += 1;
-        process.done += 1;
-        if held.next == held.end {
+        let (id, attempt) = (held.id, held.attempt);
+        // Several results may be told at once, but for a call that is being stopped.
+        let stopped = self.reactor.item(id).is_none_or(|item| item.stop.is_some());
+        let most = if stopped { 1 } else { held.end - index };
+        let calls = Calls {
+            index: index - held.first,
+            count: self.random.u32(1..=most),
+        };
+        held.next += calls.count;
+        process.done += calls.count;
+        let (first, next, end) = (index, held.next, held.end);
+        let whole = held.first == 0 && end as usize == self.submissions[submission].resolved.len();
+        if next == end {
             process.calls.pop_front();
-        } else {
-            // The next call of the chunk begins at once.
+        }
+        // The next calls of the chunk begin at once.
+        for begun in first + 1..=next.min(end - 1) {
             process.begun += 1;
-            self.submissions[submission].begun[held.next as usize] += 1;
+            self.submissions[submission].begun[begun as usize] += 1;
         }
         assert!(
             max_tasks.is_none_or(|most| process.begun <= most),
@@ -594,12 +688,13 @@ impl World {
         let accepted = self.tell(|world, effects| {
             world
                 .reactor
-                .result(worker, id, attempt, from_first, world.now, effects)
+                .result(worker, id, attempt, calls, world.now, effects)
         });
         match accepted {
-            Some(Accepted::Value(cargo, at)) => {
-                assert_eq!((cargo, at), (submission, index));
-                self.resolve(cargo, index);
+            Some(Accepted::Value { cargo, index, ran }) => {
+                assert_eq!((cargo, index), (submission, first));
+                assert_eq!(ran.is_some(), whole && next == end);
+                (first..next).for_each(|index| self.resolve(cargo, index));
             }
             Some(Accepted::Discarded) => {}
             None => panic!("an expected result was taken for a stale one"),
@@ -624,7 +719,9 @@ impl World {
         }
         process.bloated |= grown > 100;
         let memory = process.memory + grown;
-        self.reactor.has_memory(worker, memory, self.now);
+        self.tell(|world, effects| {
+            world.reactor.has_memory(worker, memory, world.now, effects);
+        });
     }
 
     fn crash(&mut self) {
@@ -636,8 +733,12 @@ impl World {
         if process.phase == Phase::Wanted || (process.phase == Phase::Starting && !self.rough) {
             return;
         }
-        if self.random.bool() {
-            self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects));
+        match self.random.u8(0..4) {
+            0 | 1 => {
+                self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects))
+            }
+            2 => self.tell(|world, _| world.reactor.dying(worker, world.now)),
+            _ => {}
         }
         self.die(
             worker,
@@ -685,7 +786,10 @@ impl World {
             return;
         }
         let accepted = self.tell(|world, effects| {
-            let accepted = world.reactor.result(worker, id, 0, 0, world.now, effects);
+            let calls = Calls { index: 0, count: 1 };
+            let accepted = world
+                .reactor
+                .result(worker, id, 0, calls, world.now, effects);
             world.reactor.joined(worker, world.now, effects);
             accepted
         });

@@ -11,6 +11,10 @@ use crate::{
     wire::{CallItem, CallOutcome, FromWorker},
 };
 
+/// How often a worker without work looks for some before it sleeps: about as long as waking it would
+/// take.
+const SPIN: u32 = 2000;
+
 /// One worker process.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -53,6 +57,11 @@ impl NotStarted {
 }
 
 impl Worker {
+    /// Whether its link is of use.
+    pub(super) fn is_linked(&self) -> bool {
+        self.watched.is_some()
+    }
+
     pub(super) fn signal(&self, signal: StopSignal) {
         let number = match signal {
             StopSignal::Terminate => nix::libc::SIGTERM,
@@ -84,8 +93,14 @@ impl Core {
             count: item.sent_count,
         };
         let payload = cargo.payload_of(item.next, item.sent_count, item.count);
-        self.with_link(worker, |link| link.send_call(call, payload));
-        cargo.sink.starts();
+        // The worker may look for more work when this is done, if the other workers and a thread of
+        // this process leave a processor for it.
+        let others = self.reactor.busy_and_idle().0.saturating_sub(1);
+        let spin = if others + 1 < self.cores { SPIN } else { 0 };
+        self.with_link(worker, |link| {
+            link.set_spin(spin);
+            link.send_call(call, payload)
+        });
     }
 
     /// Takes a call back that lies with a worker, if it has not started there.
@@ -99,13 +114,34 @@ impl Core {
         revoked
     }
 
+    /// Takes a call back for another worker, if it has not started.
+    pub(super) fn take_back(&mut self, worker: WorkerId, id: WorkId, now: Duration) {
+        if self
+            .worker(worker)
+            .is_some_and(|worker| worker.link.revoke(id))
+        {
+            self.reactor.taken_back(worker, id, now, &mut self.effects);
+        }
+    }
+
+    /// Takes those of the calls back that have not started, for whoever is next.
+    pub(super) fn reclaim(&mut self, worker: WorkerId, ids: Vec<WorkId>, now: Duration) {
+        let Some(holder) = self.worker(worker) else {
+            return;
+        };
+        let mut taken = ids;
+        taken.retain(|&id| holder.link.revoke(id));
+        self.reactor
+            .reclaimed(worker, &taken, now, &mut self.effects);
+    }
+
     /// Measures the memory of a worker that is ready or has done a call, when somebody wants to
     /// know it.
     pub(super) fn measure(&mut self, id: WorkerId, message: &FromWorker, now: Duration) {
         let sent = match message {
             FromWorker::Ready => 0,
             FromWorker::Result(result) => match &result.outcome {
-                CallOutcome::Value(bytes) => bytes.len() as u64,
+                CallOutcome::Value(bytes) | CallOutcome::Values { bytes, .. } => bytes.len() as u64,
                 _ => 0,
             },
             _ => return,
@@ -116,7 +152,7 @@ impl Core {
         {
             // The worker frees a result only once it has sent it.
             let own = memory.private.saturating_sub(sent);
-            self.reactor.has_memory(id, own, now);
+            self.reactor.has_memory(id, own, now, &mut self.effects);
         }
     }
 

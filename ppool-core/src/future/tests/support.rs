@@ -111,7 +111,7 @@ impl CallControl for TestPool {
 
 pub(super) fn failed(number: Result<u64, TaskError>) -> TaskFuture<u64> {
     let error = number.unwrap_err();
-    TaskFuture::failed(error, None, WorkId(8), &DOUBLE, Lane::raw())
+    TaskFuture::failed(error, None, WorkId::new(8, 0), &DOUBLE, Lane::raw())
 }
 
 pub(super) fn value(number: u64) -> Outcome {

@@ -49,6 +49,16 @@ impl SocketLink {
         })
     }
 
+    /// Sends the worker's first message, and descriptors that it gets copies of.
+    pub(in crate::link) fn send_boot_with_fds(
+        &mut self,
+        boot: &Boot,
+        fds: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let Encoded { head, tail } = boot.encode();
+        self.send(head, Arc::new(tail.into_owned()), fds)
+    }
+
     fn send(&mut self, head: Head, tail: Payload, fds: Vec<OwnedFd>) -> io::Result<()> {
         let head = head.with_descriptors(fds.len())?;
         self.outbox.push(head, tail, fds);
@@ -96,8 +106,7 @@ impl Link for SocketLink {
     }
 
     fn send_boot(&mut self, boot: &Boot) -> io::Result<()> {
-        let Encoded { head, tail } = boot.encode();
-        self.send(head, Arc::new(tail.into_owned()), Vec::new())
+        self.send_boot_with_fds(boot, Vec::new())
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {

@@ -50,6 +50,7 @@ impl<C: Clone> Reactor<C> {
             self.rows[slot.0 as usize].mail.push_back(id);
             self.mail += 1;
             calls.push(id);
+            self.reclaim_behind(slot, |_| true, effects);
         }
         self.advance(now, effects);
         Ok(calls)
@@ -75,7 +76,7 @@ impl<C: Clone> Reactor<C> {
             return;
         }
         for slot in self.slots() {
-            while self.rows[slot.0 as usize].takes_mail(self.limits.call_queue)
+            while self.rows[slot.0 as usize].takes_mail(self.call_queue)
                 && let Some(id) = self.rows[slot.0 as usize].mail.pop_front()
             {
                 self.mail -= 1;

@@ -25,6 +25,7 @@ impl<C: Clone> Reactor<C> {
         self.pending.push_back(id, terms.priority);
         self.resting = false;
         self.advance(now, effects);
+        self.make_way(terms.priority, effects);
         Ok(id)
     }
 
@@ -41,6 +42,7 @@ impl<C: Clone> Reactor<C> {
             self.first_call = now;
         }
         self.totals.submitted += u64::from(terms.count);
+        self.uneven |= terms.priority != 0;
         self.items.insert(|id| WorkItem {
             id,
             cargo,
@@ -99,31 +101,107 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
-        let Some(row) = self.row(worker) else {
+        if self.release(worker, id, now, effects) {
+            self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
+            self.advance(now, effects);
+        }
+    }
+
+    /// The worker gave up an item that it had not started: another one gets it.
+    pub(crate) fn taken_back(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        if self.release(worker, id, now, effects) {
+            self.requeue(id, effects);
+            self.advance(now, effects);
+        }
+    }
+
+    /// The worker gave up items that it had not started, for those whose turn it is now.
+    pub(crate) fn reclaimed(
+        &mut self,
+        worker: WorkerId,
+        ids: &[WorkId],
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        // Each goes to the front, so the first comes last.
+        for &id in ids.iter().rev() {
+            if self.release(worker, id, now, effects) {
+                self.requeue(id, effects);
+            }
+        }
+        self.advance(now, effects);
+    }
+
+    /// Removes an item from what a worker has. False when it doesn't have it.
+    fn release(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> bool {
+        let held = self.row(worker).and_then(|row| {
+            let at = row.in_flight.iter().position(|&held| held == id)?;
+            row.in_flight.remove(at);
+            Some(at)
+        });
+        let Some(at) = held else {
             self.totals.stale += 1;
-            return;
+            return false;
         };
-        let Some(at) = row.in_flight.iter().position(|&held| held == id) else {
-            self.totals.stale += 1;
-            return;
-        };
-        row.in_flight.remove(at);
         self.give_back(worker.slot, id);
+        if at == 0 {
+            self.next_begins(worker.slot, now, effects);
+        }
         let row = &self.rows[worker.slot.0 as usize];
         if row.in_flight.is_empty() && row.state == State::Ready {
             self.becomes_idle(worker.slot, now, effects);
         }
-        self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
-        self.advance(now, effects);
+        true
     }
 
-    /// Stops a call, also one that runs. False when it is resolved already.
-    pub(crate) fn kill(&mut self, id: WorkId, now: Duration, effects: &mut Vec<Effect<C>>) -> bool {
-        match self.cancel(id, effects) {
-            Cancel::Done => true,
-            Cancel::TooLate => false,
-            Cancel::Ask(worker) => self.stop(worker, StopReason::Killed, now, effects),
+    /// Stops the call that the worker runs, if it is this one.
+    pub(crate) fn kill(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> bool {
+        let runs = self.running(worker) == Some(id);
+        if runs {
+            self.stop(worker, id, StopReason::Killed, now, effects);
         }
+        runs
+    }
+
+    /// The items that lie with a worker behind the one that it runs.
+    pub(crate) fn behind(&self, worker: WorkerId) -> Vec<WorkId> {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .map(|row| row.in_flight.iter().skip(1).copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// The call that was to be stopped had ended by itself: its worker goes on.
+    pub(crate) fn spared(&mut self, worker: WorkerId, now: Duration, effects: &mut Vec<Effect<C>>) {
+        let Some(row) = self.row(worker) else {
+            return;
+        };
+        if matches!(row.state, State::Terminating { .. }) {
+            row.state = State::Ready;
+            if row.in_flight.is_empty() {
+                self.becomes_idle(worker.slot, now, effects);
+            }
+        }
+        self.advance(now, effects);
     }
 
     /// Accepts no more calls; what is there is finished, then the workers leave.

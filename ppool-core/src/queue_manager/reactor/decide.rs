@@ -7,7 +7,7 @@ use super::{FIRST_PAUSE, LONGEST_PAUSE, Life, Reactor, Row, State};
 use crate::{
     error::BrokenPool,
     ids::{Slot, WorkId, WorkerId},
-    queue::{Place, StopReason},
+    queue::{Place, StopReason, WorkItem},
     queue_manager::effect::{Effect, Failure, StopSignal},
 };
 
@@ -17,6 +17,7 @@ impl<C: Clone> Reactor<C> {
         self.now = now;
         self.deliver(now, effects);
         self.dispatch(now, effects);
+        self.balance(effects);
         self.refill(now, effects);
         self.return_mail(effects);
         self.drop_extra(now, effects);
@@ -42,6 +43,27 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
+    /// When a worker has nothing to do and nothing waits, asks for what lies with another one behind
+    /// the call that it runs.
+    fn balance(&mut self, effects: &mut Vec<Effect<C>>) {
+        if self.call_queue == 1 || self.idle.is_empty() || !self.pending.is_empty() {
+            return;
+        }
+        let longest = self
+            .slots()
+            .max_by_key(|slot| self.rows[slot.0 as usize].in_flight.len());
+        let Some(slot) = longest else {
+            return;
+        };
+        let queue = &self.rows[slot.0 as usize].in_flight;
+        let behind = queue.iter().skip(1).rev();
+        // What is pinned to the slot would come back to it.
+        let is_free = |&id: &WorkId| self.items.get(id).is_some_and(|item| item.pinned.is_none());
+        if let Some(last) = behind.copied().find(is_free) {
+            effects.push(Effect::TakeBack(self.worker(slot), last));
+        }
+    }
+
     /// Gives a call to the worker of a slot that takes calls.
     pub(super) fn assign(
         &mut self,
@@ -57,20 +79,49 @@ impl<C: Clone> Reactor<C> {
             item.sent_attempt = item.attempt;
             item.sent_count = row.takes_from_budget(item.count - item.next);
         }
-        if row.in_flight.is_empty() {
-            row.running_since = now;
-            if self.times.is_on()
-                && let Some(item) = self.items.get(id)
-            {
-                self.times.begins(item.submitted, now);
-            }
+        row.in_flight.push_back(id);
+        let first = row.in_flight.len() == 1;
+        effects.push(Effect::Send(self.worker(slot), id));
+        if first {
+            self.next_begins(slot, now, effects);
             match self.idle.last() {
                 Some(&last) if last == slot => drop(self.idle.pop()),
                 _ => self.idle.retain(|&idle| idle != slot),
             }
         }
-        self.rows[slot.0 as usize].in_flight.push_back(id);
-        effects.push(Effect::Send(self.worker(slot), id));
+    }
+
+    /// Wants those items back that lie with workers behind the ones that run, and that a call of
+    /// this priority goes before.
+    pub(super) fn make_way(&mut self, priority: i32, effects: &mut Vec<Effect<C>>) {
+        if self.call_queue == 1 || !self.uneven {
+            return;
+        }
+        for slot in self.slots() {
+            self.reclaim_behind(slot, |item| item.priority < priority, effects);
+        }
+    }
+
+    /// Wants such of the items back that lie with a worker behind the one that it runs.
+    pub(super) fn reclaim_behind(
+        &self,
+        slot: Slot,
+        which: impl Fn(&WorkItem<C>) -> bool,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let row = &self.rows[slot.0 as usize];
+        if row.state != State::Ready {
+            return;
+        }
+        let behind = row.in_flight.iter().skip(1).copied();
+        let wanted = |&id: &WorkId| {
+            let item = self.items.get(id);
+            item.is_some_and(|item| item.pinned.is_none() && which(item))
+        };
+        let ids: Vec<WorkId> = behind.filter(wanted).collect();
+        if !ids.is_empty() {
+            effects.push(Effect::Reclaim(self.worker(slot), ids));
+        }
     }
 
     /// The ready slot that was busy last, else the one with the shortest call queue.
@@ -78,34 +129,36 @@ impl<C: Clone> Reactor<C> {
         if let Some(&slot) = self.idle.last() {
             return Some(slot);
         }
-        if self.limits.call_queue == 1 {
+        if self.call_queue == 1 {
             return None;
         }
         self.slots()
             .filter(|slot| self.rows[slot.0 as usize].takes_calls())
             .min_by_key(|slot| self.rows[slot.0 as usize].in_flight.len())
-            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.limits.call_queue)
+            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.call_queue)
     }
 
-    /// Stops the call that a worker runs, by ending the worker.
+    /// Wants the call that a worker runs stopped. The worker gets nothing more, and the driver finds
+    /// out whether the call still runs: [`Effect::Stop`].
     pub(super) fn stop(
         &mut self,
         worker: WorkerId,
+        id: WorkId,
         reason: StopReason,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
-    ) -> bool {
-        let Some(id) = self
-            .row(worker)
-            .and_then(|row| row.in_flight.front().copied())
-        else {
-            return false;
+    ) {
+        let deadline = now + self.limits.grace;
+        let Some(row) = self.row(worker) else {
+            return;
         };
+        if row.state == State::Ready {
+            row.state = State::Terminating { deadline };
+            effects.push(Effect::Stop(worker, id));
+        }
         if let Some(item) = self.items.get_mut(id) {
             item.stop.get_or_insert(reason);
         }
-        self.terminate_worker(worker.slot, now, effects);
-        true
     }
 
     pub(super) fn terminate_worker(

@@ -25,20 +25,20 @@ mod broadcast;
 mod calls;
 mod crash_loop;
 mod decide;
-mod look;
 mod recycle;
 mod size;
 mod state;
 mod time;
 mod times;
 mod totals;
+mod view;
 mod workers;
 
-pub(crate) use look::{Activity, PoolView, WorkerView};
-pub(crate) use state::{Accepted, Cancel, Limits, Reactor, Terms};
+pub(crate) use state::{Accepted, Calls, Cancel, Limits, Reactor, Terms};
 use state::{
     FIRST_PAUSE, FRUITLESS_DEATHS, FRUITLESS_SPAN, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES,
     START_DEATHS, State, UNREAD_DEATHS,
 };
 pub use times::{TimeBucket, TimeStats};
 pub(crate) use totals::Totals;
+pub(crate) use view::{Activity, PoolView, WorkerView};

@@ -1,14 +1,17 @@
 //! When a worker is replaced although nothing is wrong: after so many calls, or when its memory has
 //! grown by so much.
 //!
-//! Either way it gets nothing more, leaves by sentinel when it has finished what it has, and its
+//! Either way it gets nothing more, leaves by sentinel when it has finished what it runs, and its
 //! successor runs the initializer again. Each worker does at least one call, so a limit that is
 //! too low makes a pool slow, but never a storm of processes that do nothing (SUP-2).
 
 use std::time::Duration;
 
 use super::{Reactor, Row};
-use crate::ids::{Slot, WorkId, WorkerId};
+use crate::{
+    ids::{Slot, WorkId, WorkerId},
+    queue_manager::effect::Effect,
+};
 
 /// How long a measurement counts. To look after each of a million short calls would cost more
 /// than the calls, and in a millisecond a process can't touch more than a few megabytes.
@@ -48,7 +51,13 @@ impl<C: Clone> Reactor<C> {
     }
 
     /// How much memory a worker has: when it becomes ready, and then after calls.
-    pub(crate) fn has_memory(&mut self, worker: WorkerId, bytes: u64, now: Duration) {
+    pub(crate) fn has_memory(
+        &mut self,
+        worker: WorkerId,
+        bytes: u64,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
         let Some(limit) = self.limits.max_memory_growth else {
             return;
         };
@@ -59,6 +68,7 @@ impl<C: Clone> Reactor<C> {
         let first = *row.first_memory.get_or_insert(bytes);
         if bytes.saturating_sub(first) > limit {
             row.retiring = true;
+            self.reclaim_behind(worker.slot, |_| true, effects);
         }
     }
 }

@@ -128,9 +128,12 @@ impl<C: Clone> Reactor<C> {
 
     /// The worker has nothing to do: it takes the next call, or leaves if it may not.
     pub(super) fn becomes_idle(&mut self, slot: Slot, now: Duration, effects: &mut Vec<Effect<C>>) {
+        // A worker that was not counted when the limits were lowered, because it was to leave anyway,
+        // may take calls again: it was spared, or got back calls of its budget.
+        let too_many = self.living() > self.limits.most_workers();
         let row = &mut self.rows[slot.0 as usize];
         debug_assert!(row.in_flight.is_empty() && row.state == State::Ready);
-        if row.takes_calls() {
+        if row.takes_calls() && !too_many {
             row.idle_since = now;
             self.idle.push(slot);
         } else if row.mail.is_empty() || row.budget == 0 {
@@ -150,14 +153,16 @@ impl<C: Clone> Reactor<C> {
         if self.limits.strict || !self.pending.is_empty() || self.idle.is_empty() {
             return;
         }
-        let extra = self
-            .living()
-            .saturating_sub(self.limits.max_workers as usize);
-        for slot in self
-            .idle
-            .drain(..extra.min(self.idle.len()))
-            .collect::<Vec<_>>()
-        {
+        let census = self.census();
+        if census.held > census.living - self.idle.len() {
+            // What lies with others behind the call that they run is on its way to idle ones.
+            return;
+        }
+        let extra = census
+            .living
+            .saturating_sub(self.limits.max_workers as usize)
+            .min(self.idle.len());
+        for slot in self.idle.drain(..extra).collect::<Vec<_>>() {
             self.leave(slot, now, effects);
         }
     }
@@ -203,6 +208,11 @@ impl<C: Clone> Reactor<C> {
             .take(too_many - at_once)
         {
             row.retiring = true;
+        }
+        for slot in self.slots() {
+            if self.rows[slot.0 as usize].retiring {
+                self.reclaim_behind(slot, |_| true, effects);
+            }
         }
         self.advance(now, effects);
     }

@@ -47,8 +47,6 @@ pub(crate) struct Limits {
     pub(crate) max_memory_growth: Option<u64>,
     /// Whether it is counted how long calls wait and run.
     pub(crate) histograms: bool,
-    /// How many items one worker may have at a time, the running one included.
-    pub(crate) call_queue: usize,
     /// How many items may wait.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
@@ -95,11 +93,27 @@ pub(crate) enum Cancel {
     TooLate,
 }
 
+/// Calls of an item, as its worker counts them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Calls {
+    /// The first.
+    pub(crate) index: u32,
+    /// How many.
+    pub(crate) count: u32,
+}
+
 /// A result that was expected: whose it is.
 #[derive(Debug)]
 pub(crate) enum Accepted<C> {
-    /// The call at this index of the item is finished.
-    Value(C, u32),
+    /// The calls are finished.
+    Value {
+        /// Whose they are.
+        cargo: C,
+        /// The index of the first of them in the item.
+        index: u32,
+        /// How long the item was with the worker, when it is finished with them.
+        ran: Option<Duration>,
+    },
     /// The call had been stopped before; what it gave doesn't count ([`Effect::Fail`] follows).
     Discarded,
 }
@@ -124,6 +138,8 @@ pub(super) struct Row {
     pub(super) in_flight: VecDeque<WorkId>,
     /// Since when the first of them has been running.
     pub(super) running_since: Duration,
+    /// Since when the first item has been the first.
+    pub(super) head_since: Duration,
     /// Since when it has had nothing, while it has nothing.
     pub(super) idle_since: Duration,
     /// How many calls it has done.
@@ -154,6 +170,7 @@ impl Row {
             mail: VecDeque::new(),
             in_flight: VecDeque::new(),
             running_since: Duration::ZERO,
+            head_since: Duration::ZERO,
             idle_since: Duration::ZERO,
             calls_done: 0,
             budget: 0,
@@ -214,8 +231,12 @@ pub(super) enum Life {
 #[derive(Debug)]
 pub(crate) struct Reactor<C> {
     pub(super) limits: Limits,
+    /// How many items one worker may have at a time, the running one included.
+    pub(super) call_queue: usize,
     pub(super) items: WorkItems<C>,
     pub(super) pending: Pending,
+    /// Whether a call ever had another priority than the usual one.
+    pub(super) uneven: bool,
     /// How many items lie in the mail of slots.
     pub(super) mail: usize,
     /// By slot; there may be more of them than workers are allowed.
@@ -244,13 +265,15 @@ pub(crate) struct Reactor<C> {
 
 impl<C: Clone> Reactor<C> {
     /// A pool without workers and calls.
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, call_queue: usize) -> Self {
         Reactor {
             rows: (0..limits.max_workers).map(|_| Row::new()).collect(),
             now: Duration::ZERO,
             limits,
+            call_queue,
             items: WorkItems::default(),
             pending: Pending::default(),
+            uneven: false,
             mail: 0,
             idle: Vec::new(),
             life: Life::Open,
@@ -270,6 +293,14 @@ impl<C: Clone> Reactor<C> {
     /// The item with this id.
     pub(crate) fn item(&self, id: WorkId) -> Option<&WorkItem<C>> {
         self.items.get(id)
+    }
+
+    /// The item that the worker runs, or will run next.
+    pub(crate) fn running(&self, worker: WorkerId) -> Option<WorkId> {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .and_then(|row| row.in_flight.front().copied())
     }
 
     /// How many items wait.

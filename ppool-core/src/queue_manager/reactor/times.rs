@@ -1,7 +1,8 @@
 //! How long calls wait and run, counted where a pool was told to.
 //!
 //! The times are those that the reactor is told with its events anyway; what remains is some ten
-//! nanoseconds for each call. Without the feature `stats` there is nothing of it.
+//! nanoseconds for each item. Calls that travel together share the time of their item. Without the
+//! feature `stats` there is nothing of it.
 
 use std::time::Duration;
 
@@ -81,17 +82,17 @@ mod recorded {
             self.0.is_some()
         }
 
-        /// A call has begun that came in at `submitted`.
-        pub(in super::super) fn begins(&mut self, submitted: Stamp, now: Duration) {
+        /// Calls have begun that came in together at `submitted`.
+        pub(in super::super) fn begins(&mut self, submitted: Stamp, calls: u32, now: Duration) {
             if let Some(both) = &mut self.0 {
-                record(&mut both.waiting, submitted.until(now));
+                record(&mut both.waiting, submitted.until(now), calls);
             }
         }
 
-        /// A call has ended that ran for so long.
-        pub(in super::super) fn ends(&mut self, ran: Duration) {
+        /// Calls have ended that together ran for so long.
+        pub(in super::super) fn ends(&mut self, ran: Duration, calls: u32) {
             if let Some(both) = &mut self.0 {
-                record(&mut both.running, ran);
+                record(&mut both.running, ran / calls.max(1), calls);
             }
         }
 
@@ -107,8 +108,9 @@ mod recorded {
         Histogram::new_with_max(86_400_000_000_000, 2).expect("the bounds are in order")
     }
 
-    fn record(histogram: &mut Histogram<u64>, time: Duration) {
-        histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    fn record(histogram: &mut Histogram<u64>, time: Duration, calls: u32) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        histogram.saturating_record_n(nanos, u64::from(calls));
     }
 
     fn summary(histogram: &Histogram<u64>) -> TimeStats {
@@ -139,9 +141,13 @@ mod recorded {
         fn times_are_summed_up() {
             let mut times = Times::new(true);
             for micros in 1..=1000 {
-                times.ends(Duration::from_micros(micros));
+                times.ends(Duration::from_micros(micros), 1);
             }
-            times.begins(Stamp::new(Duration::from_secs(1)), Duration::from_secs(3));
+            times.begins(
+                Stamp::new(Duration::from_secs(1)),
+                1,
+                Duration::from_secs(3),
+            );
             let (waiting, running) = times.look().unwrap();
             let near = |time: Duration, wanted: Duration| {
                 let (time, wanted) = (time.as_secs_f64(), wanted.as_secs_f64());
@@ -162,15 +168,15 @@ mod recorded {
         #[test]
         fn nothing_is_counted_unless_it_is_wanted() {
             let mut times = Times::new(false);
-            times.ends(Duration::from_secs(1));
+            times.ends(Duration::from_secs(1), 1);
             assert!(times.look().is_none());
         }
 
         #[test]
         fn times_beyond_all_bounds_are_taken_for_the_longest() {
             let mut times = Times::new(true);
-            times.ends(Duration::MAX);
-            times.ends(Duration::ZERO);
+            times.ends(Duration::MAX, 1);
+            times.ends(Duration::ZERO, 1);
             let (_, running) = times.look().unwrap();
             assert_eq!((running.count, running.min), (2, Duration::ZERO));
             assert!(running.max >= Duration::from_secs(86_400));
@@ -195,9 +201,9 @@ mod unrecorded {
             false
         }
 
-        pub(in super::super) fn begins(&mut self, _submitted: Stamp, _now: Duration) {}
+        pub(in super::super) fn begins(&mut self, _submitted: Stamp, _calls: u32, _now: Duration) {}
 
-        pub(in super::super) fn ends(&mut self, _ran: Duration) {}
+        pub(in super::super) fn ends(&mut self, _ran: Duration, _calls: u32) {}
 
         pub(in super::super) fn look(&self) -> Option<(TimeStats, TimeStats)> {
             None

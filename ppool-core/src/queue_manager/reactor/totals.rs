@@ -52,14 +52,14 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// A result has come.
-    pub(super) fn note(&mut self, now: Duration) {
+    /// So many results have come.
+    pub(super) fn note(&mut self, count: u32, now: Duration) {
         let second = now.as_secs();
         if second != self.last {
             self.forget_until(second);
         }
         let results = &mut self.results[place(second)];
-        *results = results.saturating_add(1);
+        *results = results.saturating_add(count);
     }
 
     /// Results for each second of the last ten, or of those since `begin`.
@@ -99,7 +99,7 @@ mod tests {
         let mut rate = Rate::default();
         // Ten in each second.
         for tenth in 0..1000 {
-            rate.note(seconds(f64::from(tenth) / 10.0));
+            rate.note(1, seconds(f64::from(tenth) / 10.0));
         }
         let at = |at: f64| rate.per_second(Duration::ZERO, seconds(at)).round();
         assert_eq!(at(99.95), 10.0);
@@ -112,7 +112,7 @@ mod tests {
     fn a_young_pool_is_judged_by_its_own_time() {
         let mut rate = Rate::default();
         for tenth in 0..20 {
-            rate.note(seconds(50.0 + f64::from(tenth) / 10.0));
+            rate.note(1, seconds(50.0 + f64::from(tenth) / 10.0));
         }
         let rate = rate.per_second(seconds(50.0), seconds(52.0));
         assert_eq!(rate.round(), 10.0);

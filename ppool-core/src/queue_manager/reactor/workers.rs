@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Accepted, Life, Reactor, SPAWN_FAILURES, START_DEATHS, State,
+    Accepted, Calls, Life, Reactor, SPAWN_FAILURES, START_DEATHS, State,
     decide::{failure_of, pause},
 };
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
     queue::Place,
     queue_manager::effect::{Effect, Failure, StopSignal},
 };
+
+/// The number of the signal, which this pure room can't ask the system for.
+const SIGKILL: i32 = 9;
 
 impl<C: Clone> Reactor<C> {
     /// The process exists.
@@ -96,18 +99,19 @@ impl<C: Clone> Reactor<C> {
         self.advance(now, effects);
     }
 
-    /// A call of the item has ended in the worker, which counts the calls from the first that was
-    /// sent to it. `None` when nobody expects it.
+    /// `count` calls of the item, from the one at `index` on, have ended in the worker, which counts
+    /// them from the first that was sent to it. `None` when nobody expects it. A call that is being
+    /// stopped is told alone.
     pub(crate) fn result(
         &mut self,
         worker: WorkerId,
         id: WorkId,
         attempt: u32,
-        index: u32,
+        calls: Calls,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) -> Option<Accepted<C>> {
-        let Some(accepted) = self.accept(worker, id, attempt, index, now, effects) else {
+        let Some(accepted) = self.accept(worker, id, attempt, calls, now, effects) else {
             self.totals.stale += 1;
             return None;
         };
@@ -115,69 +119,73 @@ impl<C: Clone> Reactor<C> {
         Some(accepted)
     }
 
-    pub(super) fn accept(
+    fn accept(
         &mut self,
         worker: WorkerId,
         id: WorkId,
         attempt: u32,
-        index: u32,
+        calls: Calls,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) -> Option<Accepted<C>> {
         self.row(worker)
             .filter(|row| row.in_flight.front() == Some(&id))?;
         let item = self.items.get_mut(id)?;
-        let index = item.sent.checked_add(index)?;
-        if item.sent_attempt != attempt || item.next != index {
+        let index = item.sent.checked_add(calls.index)?;
+        let end = index.checked_add(calls.count)?;
+        let sent = item.sent + item.sent_count;
+        let fits = item.next == index && index < end && end <= sent;
+        if item.sent_attempt != attempt || !fits || item.stop.is_some() && calls.count > 1 {
             return None;
         }
         let stopped = item.stop.take();
-        if let Some(reason) = stopped {
-            self.totals.fail(1, &failure_of(reason));
-            effects.push(Effect::Fail {
-                cargo: item.cargo.clone(),
-                id,
-                calls: index..index + 1,
-                failure: failure_of(reason),
-            });
-        }
-        item.next += 1;
+        item.next = end;
         item.attempt = 0;
         item.unread = 0;
-        let last = item.next == item.count;
+        let last = end == item.count;
+        let is_whole = item.sent == 0;
         // A worker that may not do so many calls gets a part of them.
-        let last_sent = item.next == item.sent + item.sent_count;
-        let cargo = match stopped {
-            Some(_) => None,
-            None if last => None,
-            None => Some(item.cargo.clone()),
+        let last_sent = end == sent;
+        let cargo = match last {
+            true => self.items.remove(id)?.cargo,
+            false => item.cargo.clone(),
         };
-        let removed = last.then(|| self.items.remove(id)).flatten();
-        self.last_result = Some(now);
-        self.totals.finished += u64::from(stopped.is_none());
-        self.rate.note(now);
+        self.count_results(calls.count, stopped.is_none(), now);
         let row = self.row(worker)?;
-        let ran = now.saturating_sub(row.running_since);
+        let (ran, head_ran) = (now - row.running_since, now - row.head_since);
         row.running_since = now;
-        row.calls_done += 1;
+        row.calls_done += u64::from(calls.count);
         row.fruitless_deaths = 0;
+        self.times.ends(ran, calls.count);
         if last_sent {
+            let row = &mut self.rows[worker.slot.0 as usize];
             row.in_flight.pop_front();
-            if row.in_flight.is_empty() && row.state == State::Ready {
+            let is_idle = row.in_flight.is_empty() && row.state == State::Ready;
+            self.next_begins(worker.slot, now, effects);
+            if is_idle {
                 self.becomes_idle(worker.slot, now, effects);
             }
             if !last {
                 self.requeue(id, effects);
             }
         }
-        self.times.ends(ran);
-        self.next_begins(worker.slot, now);
-        Some(
-            match (stopped, cargo.or_else(|| removed.map(|item| item.cargo))) {
-                (None, Some(cargo)) => Accepted::Value(cargo, index),
-                _ => Accepted::Discarded,
+        Some(match stopped {
+            None => Accepted::Value {
+                cargo,
+                index,
+                ran: (last && is_whole).then_some(head_ran),
             },
-        )
+            Some(reason) => {
+                self.totals.fail(1, &failure_of(reason));
+                effects.push(Effect::Fail {
+                    cargo,
+                    id,
+                    calls: index..end,
+                    failure: failure_of(reason),
+                });
+                Accepted::Discarded
+            }
+        })
     }
 
     /// What the caller got was an error: it does not count as finished.
@@ -186,13 +194,27 @@ impl<C: Clone> Reactor<C> {
         self.totals.failed += 1;
     }
 
-    /// The worker goes on with the next of the calls that it has.
-    fn next_begins(&mut self, slot: Slot, now: Duration) {
-        let next = self.rows[slot.0 as usize].in_flight.front();
+    fn count_results(&mut self, calls: u32, wanted: bool, now: Duration) {
+        self.last_result = Some(now);
+        self.rate.note(calls, now);
+        if wanted {
+            self.totals.finished += u64::from(calls);
+        }
+    }
+
+    /// The worker goes on with the next of the items that it has, if there is one.
+    pub(super) fn next_begins(&mut self, slot: Slot, now: Duration, effects: &mut Vec<Effect<C>>) {
+        let row = &mut self.rows[slot.0 as usize];
+        row.running_since = now;
+        row.head_since = now;
+        let Some(&next) = row.in_flight.front() else {
+            return;
+        };
+        effects.push(Effect::Begins(next));
         if self.times.is_on()
-            && let Some(item) = next.and_then(|&id| self.items.get(id))
+            && let Some(item) = self.items.get(next)
         {
-            self.times.begins(item.submitted, now);
+            self.times.begins(item.submitted, item.sent_count, now);
         }
     }
 
@@ -212,6 +234,17 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
+    /// The worker says that its process ends by itself now: it gets nothing more.
+    pub(crate) fn dying(&mut self, worker: WorkerId, now: Duration) {
+        let deadline = now + self.limits.grace;
+        if let Some(row) = self.row(worker)
+            && row.state == State::Ready
+        {
+            row.state = State::Leaving { deadline };
+            self.idle.retain(|&slot| slot != worker.slot);
+        }
+    }
+
     /// The process is gone, and everything that it sent has been told before. `started` says
     /// whether the first of the calls that it had was running.
     pub(crate) fn exited(
@@ -227,11 +260,18 @@ impl<C: Clone> Reactor<C> {
             return;
         };
         let before = row.state;
-        if matches!(before, State::Starting { .. }) && exit.how == ExitHow::Code(SHORTAGE_EXIT) {
-            let cause = BrokenPool::new(
-                "a worker process could not start its threads: there are too many processes, or \
-                 too little memory",
-            );
+        let refused = match exit.how {
+            ExitHow::Code(SHORTAGE_EXIT) => Some(
+                "could not start its threads: there are too many processes, or too little memory",
+            ),
+            // Mostly the kernel, when memory has run out.
+            ExitHow::Signal {
+                number: SIGKILL, ..
+            } => Some("was killed by SIGKILL before it was ready"),
+            _ => None,
+        };
+        if let (State::Starting { .. }, Some(why)) = (before, refused) {
+            let cause = BrokenPool::new(format!("worker process {} {why}", exit.pid));
             self.start_refused(worker, cause, now, effects);
             self.advance(now, effects);
             return;
@@ -334,7 +374,11 @@ impl<C: Clone> Reactor<C> {
                     self.rows[slot.0 as usize].mail.push_front(id);
                     self.mail += 1;
                 }
-                None => self.pending.push_front(id, item.priority),
+                None => {
+                    let priority = item.priority;
+                    self.pending.push_front(id, priority);
+                    self.make_way(priority, effects);
+                }
             }
             // It wants a worker as much as a new call does.
             self.resting = false;

@@ -51,7 +51,7 @@ pub(crate) enum Activity {
 
 impl<C: Clone> Reactor<C> {
     /// Everything at once.
-    pub(crate) fn look(&self, now: Duration) -> PoolView {
+    pub(crate) fn view(&self, now: Duration) -> PoolView {
         let rows = self.slots().zip(&self.rows);
         let workers: Vec<WorkerView> = rows
             .filter_map(|(slot, row)| {

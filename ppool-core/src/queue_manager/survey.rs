@@ -8,10 +8,10 @@ use super::{
 
 /// A pool at one moment.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct Survey {
     pub(crate) pool: PoolView,
     /// In order of their slots.
-    pub(crate) workers: Vec<WorkerLook>,
+    pub(crate) workers: Vec<WorkerSurvey>,
     pub(crate) min_and_max: (u32, u32),
     /// Why no worker can be started, if so.
     pub(crate) broken: Option<String>,
@@ -19,7 +19,7 @@ pub(crate) struct Look {
 
 /// A worker at one moment.
 #[derive(Debug)]
-pub(crate) struct WorkerLook {
+pub(crate) struct WorkerSurvey {
     pub(crate) view: WorkerView,
     /// Its process, once there is one.
     pub(crate) pid: Option<u32>,
@@ -29,11 +29,11 @@ pub(crate) struct WorkerLook {
 
 impl QueueManager {
     /// Looks at everything once.
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn survey(&self) -> Survey {
         let mut core = self.lock();
-        let mut pool = core.reactor.look(self.now());
+        let mut pool = core.reactor.view(self.now());
         let views = std::mem::take(&mut pool.workers);
-        let workers = views.into_iter().map(|view| WorkerLook {
+        let workers = views.into_iter().map(|view| WorkerSurvey {
             pid: core.worker(view.id).map(|worker| worker.pid),
             task: view
                 .call
@@ -41,7 +41,7 @@ impl QueueManager {
                 .map(|item| item.cargo.entry.name),
             view,
         });
-        Look {
+        Survey {
             workers: workers.collect(),
             pool,
             min_and_max: core.reactor.min_and_max(),
