@@ -69,10 +69,10 @@
 struct Readme;
 
 pub use ppool_core::{
-    AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, Done, EncodeError, Imap,
-    Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall, TaskError,
-    TaskErrorKind, TaskFuture, TaskObject, TaskState, WaitFor, Waited, WorkerExit, Workers,
-    as_completed, wait,
+    AsCompleted, BrokenPool, BuildError, Call, Callable, Callbacks, DecodeError, Done, EncodeError,
+    Finalized, Imap, LostCall, MapFuture, Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown,
+    SubmitError, Task, TaskCall, TaskError, TaskErrorKind, TaskFuture, TaskObject, TaskState,
+    WaitFor, Waited, WorkerExit, Workers, as_completed, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;

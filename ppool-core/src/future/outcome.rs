@@ -58,6 +58,18 @@ pub(crate) enum SharedOutcome {
     Error(TaskError),
 }
 
+impl SharedOutcome {
+    /// A copy, for callbacks of an outcome that goes elsewhere.
+    pub(crate) fn copy_of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Value(bytes) => {
+                SharedOutcome::Value(Arc::new(bytes.as_slice().to_vec().into()))
+            }
+            Outcome::Error(error) => SharedOutcome::Error(error.clone()),
+        }
+    }
+}
+
 /// The outcome as it lies in the state until it is taken.
 #[derive(Debug)]
 pub(super) enum Stored {
@@ -167,7 +179,7 @@ impl<R> ResultReader<R> {
     }
 
     #[cold]
-    fn already_taken(&self) -> TaskError {
+    pub(super) fn already_taken(&self) -> TaskError {
         self.decode_error("it was already taken out of its future")
     }
 

@@ -162,15 +162,10 @@ impl Sink for Chunk {
     fn returns_to_pending(&self) {}
 
     fn resolve(&self, index: u32, outcome: Outcome) -> Option<Hooks> {
-        let hooks = self.hook.as_ref().map(|hook| {
-            let shared = match &outcome {
-                Outcome::Value(bytes) => {
-                    SharedOutcome::Value(Arc::new(bytes.as_slice().to_vec().into()))
-                }
-                Outcome::Error(error) => SharedOutcome::Error(error.clone()),
-            };
-            Hooks::callback(hook(), shared)
-        });
+        let hooks = self
+            .hook
+            .as_ref()
+            .map(|hook| Hooks::callback(hook(), SharedOutcome::copy_of(&outcome)));
         self.gather.put(self.base + u64::from(index), outcome);
         self.open.fetch_sub(1, Ordering::Relaxed);
         hooks

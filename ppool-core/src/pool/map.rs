@@ -76,11 +76,14 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     fn new(pool: &Pool, _task: T, options: Options<T::Output>, inputs: I, order: Order) -> Self {
         let chunk_size = options.chunk_size.unwrap_or(1);
-        let window = options.window.unwrap_or_else(|| {
-            (4 * pool.max_workers())
+        let window = match options.window {
+            // What is pulled ahead would run ahead too.
+            _ if pool.parts.manager.runs_here() => chunk_size,
+            Some(window) => window,
+            None => (4 * pool.max_workers())
                 .max(LEAST_WINDOW)
-                .max(2 * chunk_size)
-        });
+                .max(2 * chunk_size),
+        };
         Imap {
             pool: Arc::clone(&pool.parts),
             task: std::marker::PhantomData,
@@ -98,10 +101,9 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// All results, in order; at the first failure that comes, the rest is cancelled.
     pub(super) fn collect_all(mut self) -> Result<Vec<T::Output>, TaskError> {
-        self.window = self
-            .options
-            .window
-            .unwrap_or(MAP_WINDOW.max(2 * self.chunk_size));
+        if self.options.window.is_none() && !self.pool.manager.runs_here() {
+            self.window = MAP_WINDOW.max(2 * self.chunk_size);
+        }
         let expected = self
             .inputs
             .as_ref()
@@ -136,25 +138,17 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     /// Pulls up to `size` inputs and submits them together. False when there are no more inputs, or
     /// no more are wanted.
     fn feed_chunk(&mut self, inputs: &mut I, size: u64) -> bool {
-        let mut chunk = ChunkWriter::new(size > 1);
-        let mut failed = None;
-        let mut more = true;
-        let lanes = T::lanes();
-        while u64::from(chunk.count()) < size {
-            let Some(args) = inputs.next() else {
-                more = false;
-                break;
-            };
-            if let Err(error) = chunk.write(|encoder| encode_item::<T, _>(&args, &lanes, encoder)) {
-                failed = Some(TaskErrorKind::Encode(error));
-                break;
-            }
-        }
+        let Filled {
+            chunk,
+            failed,
+            mut more,
+        } = fill::<T, _>(inputs, size);
         if chunk.count() > 0 && !self.submit(chunk) {
             more = false;
         }
-        if let Some(kind) = failed {
+        if let Some(error) = failed {
             // An input that can't be encoded fails in its place; its neighbours don't.
+            let kind = TaskErrorKind::Encode(error);
             let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
             let index = self.pulled;
             self.pulled += 1;
@@ -255,6 +249,40 @@ impl<T: Task, I: Iterator> Drop for Imap<T, I> {
             .filter(|(_, chunk)| !chunk.is_done());
         self.pool.manager.cancel_all(open.map(|(id, _)| id));
     }
+}
+
+/// Inputs that were encoded together.
+pub(super) struct Filled {
+    pub(super) chunk: ChunkWriter,
+    /// The input after them could not be encoded.
+    pub(super) failed: Option<EncodeError>,
+    /// Whether there may be more inputs.
+    pub(super) more: bool,
+}
+
+/// Pulls up to `size` inputs and encodes them.
+pub(super) fn fill<T: Task, I>(inputs: &mut I, size: u64) -> Filled
+where
+    I: Iterator<Item: IntoArgs<T::Args>>,
+{
+    let mut filled = Filled {
+        chunk: ChunkWriter::new(size > 1),
+        failed: None,
+        more: true,
+    };
+    let lanes = T::lanes();
+    while u64::from(filled.chunk.count()) < size {
+        let Some(args) = inputs.next() else {
+            filled.more = false;
+            break;
+        };
+        let encode = |encoder: &mut Encoder| encode_item::<T, _>(&args, &lanes, encoder);
+        if let Err(error) = filled.chunk.write(encode) {
+            filled.failed = Some(error);
+            break;
+        }
+    }
+    filled
 }
 
 /// Encodes one input. A `Serialize` that fails or panics is an error of that input.

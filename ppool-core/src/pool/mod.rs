@@ -1,15 +1,21 @@
 //! The pool as users see it: its builder, single calls, maps, callbacks and its end.
 
 mod builder;
+mod call;
 mod callbacks;
 pub(crate) mod exit;
+mod finalize;
 mod gather;
 mod handle;
 mod map;
+mod map_async;
 mod options;
 
 pub use builder::{PoolBuilder, Workers};
+pub use call::Call;
 pub use callbacks::Done;
 pub use handle::{Pool, Shutdown};
 pub use map::Imap;
 pub use options::TaskCall;
+
+pub use crate::queue_manager::{Finalized, LostCall};

@@ -14,6 +14,7 @@ use super::{
     Cargo,
     core::Core,
     effect::{Effect, Refusal},
+    in_process::InProcess,
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
     pub(crate) callbacks: Callbacks,
+    /// Whether calls run in this process, on the threads that submit them.
+    pub(crate) in_process: bool,
 }
 
 /// The state behind a pool, shared by its handle, its futures and the queue-manager thread.
@@ -48,7 +51,10 @@ pub(crate) struct QueueManager {
     pub(super) epoch: Instant,
     /// The process that started the queue-manager thread: a fork of it has no such thread.
     pub(super) owner: AtomicU32,
+    /// There when calls run in this process.
+    pub(super) in_process: Option<InProcess>,
 }
+
 /// Why a call was not accepted, with what it carried.
 pub(crate) struct Refused {
     pub(crate) why: Refusal,
@@ -65,6 +71,7 @@ impl QueueManager {
             callbacks: CallbackRunner::new(settings.callbacks),
             epoch: Instant::now(),
             owner: AtomicU32::new(0),
+            in_process: settings.in_process.then(InProcess::default),
             settings,
         })
     }
@@ -92,6 +99,9 @@ impl QueueManager {
         terms: Terms,
         wait: bool,
     ) -> Result<WorkId, Refused> {
+        if let Some(in_process) = &self.in_process {
+            return self.run_here(in_process, cargo, terms);
+        }
         let mut core = self.lock();
         loop {
             match core.reactor.admits() {
@@ -233,7 +243,15 @@ impl QueueManager {
         if self.is_own_thread(&core) || self.is_forked() {
             return core.has_ended;
         }
+        if let Some(in_process) = &self.in_process {
+            return self.join_here(in_process, core, deadline);
+        }
+        let reopened = core.reopened;
         while !core.has_ended {
+            if core.reopened != reopened {
+                // It had ended, before this thread could see it.
+                return true;
+            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             core = match left {
                 None => self
@@ -258,7 +276,7 @@ impl QueueManager {
         true
     }
 
-    fn is_own_thread(&self, core: &Core) -> bool {
+    pub(super) fn is_own_thread(&self, core: &Core) -> bool {
         let here = thread::current().id();
         self.callbacks.is_current_thread()
             || core.engine.as_ref().is_some_and(|engine| engine.id == here)
@@ -336,6 +354,10 @@ impl CallControl for QueueManager {
 
     fn kill(&self, id: WorkId, _state: &CallState) -> bool {
         QueueManager::kill(self, id)
+    }
+
+    fn cancel_all(&self, ids: &[WorkId]) {
+        QueueManager::cancel_all(self, ids.iter().copied());
     }
 
     fn callbacks(&self) -> &CallbackRunner {

@@ -19,7 +19,9 @@ mod core;
 mod effect;
 mod engine;
 mod event_loop;
+mod in_process;
 mod incoming;
+mod lifetime;
 mod manager;
 mod outcome;
 mod reactor;
@@ -31,5 +33,6 @@ mod worker;
 pub(crate) use cargo::{Cargo, Sink};
 
 pub(crate) use effect::Refusal;
+pub use lifetime::{Finalized, LostCall};
 pub(crate) use manager::{QueueManager, Settings};
 pub(crate) use reactor::{Limits, Terms};
