@@ -38,7 +38,8 @@ use crate::{
 pub struct Call<T: Task, A> {
     task: T,
     args: A,
-    options: Options<T::Output>,
+    /// Boxed, so that a call that is given back in an error is small.
+    options: Box<Options<T::Output>>,
 }
 
 impl<T: Task, A: IntoArgs<T::Args>> Call<T, A> {
@@ -48,7 +49,7 @@ impl<T: Task, A: IntoArgs<T::Args>> Call<T, A> {
         Call {
             task,
             args,
-            options: Options::default(),
+            options: Box::default(),
         }
     }
 }
@@ -59,7 +60,7 @@ impl<J: TaskObject> Call<J::Task, (J,)> {
         Call {
             task: J::task(),
             args: (job,),
-            options: Options::default(),
+            options: Box::default(),
         }
     }
 }

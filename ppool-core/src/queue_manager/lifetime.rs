@@ -24,7 +24,8 @@ pub struct Finalized {
     /// `Cancelled`. A call that failed by itself is not among them.
     pub lost: Vec<LostCall>,
     /// Whether the pool has ended. False only when a callback still runs, or `finalize` was called
-    /// by one; the workers are gone, or will be, all the same.
+    /// by one; the workers are gone, or will be, all the same. (And in a pool that runs
+    /// [in process](crate::PoolBuilder::in_process), while another thread runs a call.)
     pub ended: bool,
 }
 
@@ -110,11 +111,12 @@ impl QueueManager {
     }
 
     /// Waits until a terminated pool has ended. Workers are gone after the grace at the latest;
-    /// callbacks can't be stopped, so when they still run a grace later, it is false.
+    /// callbacks, and calls that run in this process, can't be stopped, so when they still run a
+    /// grace later, it is false.
     fn join_terminated(&self) -> bool {
         let grace = self.settings.limits.grace.max(Duration::from_secs(1));
         loop {
-            let workers_are_gone = self.lock().stopped;
+            let workers_are_gone = self.lock().stopped || self.runs_here();
             if self.join(Instant::now().checked_add(grace)) {
                 return true;
             }

@@ -63,8 +63,16 @@ pub(crate) struct Refused {
 impl QueueManager {
     /// The state of a pool that has not started anything.
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let workers = match settings.in_process {
+            true => 0,
+            false => settings.limits.workers,
+        };
+        let limits = Limits {
+            workers,
+            ..settings.limits
+        };
         Arc::new(QueueManager {
-            core: Mutex::new(Core::new(settings.limits)),
+            core: Mutex::new(Core::new(limits)),
             room: Condvar::new(),
             progress: Condvar::new(),
             ended: Condvar::new(),

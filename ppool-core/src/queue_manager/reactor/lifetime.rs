@@ -5,7 +5,7 @@ use std::{ops::Sub, time::Duration};
 use super::{Life, Reactor, State};
 use crate::{
     error::BrokenPool,
-    ids::{Slot, WorkId},
+    ids::WorkId,
     queue::{Place, WorkItem},
     queue_manager::effect::{Effect, Refusal},
 };
@@ -108,8 +108,7 @@ impl<C: Clone> Reactor<C> {
             attempt: 0,
             retries: 0,
             timeout: None,
-            // It can't be cancelled; and no slot has a worker, so it can't be killed either.
-            place: Place::InFlight(Slot(0)),
+            place: Place::Here,
             stop: None,
         }))
     }
