@@ -68,6 +68,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "stream")]
+pub use ppool_core::ImapStream;
 pub use ppool_core::{
     AsCompleted, BrokenPool, BuildError, Call, Callable, Callbacks, DecodeError, Done, EncodeError,
     Finalized, Imap, LostCall, MapFuture, Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown,
@@ -92,5 +94,7 @@ pub mod __private {
     pub use ppool_core::task::{
         Callable, Invocation, InvokeError, ObjectTask, TASKS, Task, TaskEntry, TaskObject, Travels,
     };
+    #[cfg(feature = "tokio")]
+    pub use ppool_worker::block_on;
     pub use ppool_worker::hook;
 }

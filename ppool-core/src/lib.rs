@@ -21,6 +21,8 @@ pub use error::{
 pub use future::{
     AsCompleted, Callbacks, MapFuture, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
+#[cfg(feature = "stream")]
+pub use pool::ImapStream;
 pub use pool::{
     Call, Done, Finalized, Imap, LostCall, Pool, PoolBuilder, Shutdown, TaskCall, Workers,
 };

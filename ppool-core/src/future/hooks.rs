@@ -46,6 +46,13 @@ impl Hooks {
         self.waker.is_none() && self.consequence.is_none() && self.callbacks.is_empty()
     }
 
+    /// Adds the task that waits.
+    pub(crate) fn with_waker(mut self, waker: Waker) -> Self {
+        debug_assert!(self.waker.is_none(), "one task waits for one thing");
+        self.waker = Some(waker);
+        self
+    }
+
     /// The same, as it is passed on: nothing, when there is nothing to run.
     pub(crate) fn unless_empty(self) -> Option<Self> {
         (!self.is_empty()).then_some(self)

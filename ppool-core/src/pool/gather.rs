@@ -7,6 +7,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    task::Waker,
 };
 
 use crate::{
@@ -42,6 +43,8 @@ struct Inner {
     failure: Option<TaskError>,
     /// Whether somebody sleeps.
     sleeping: bool,
+    /// The async task that waits.
+    waker: Option<Waker>,
 }
 
 impl Gather {
@@ -57,8 +60,10 @@ impl Gather {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call of the input at `index` has ended.
-    pub(super) fn put(&self, index: u64, outcome: Outcome) {
+    /// The call of the input at `index` has ended. Who has to be woken for that is woken outside of
+    /// every lock.
+    #[must_use]
+    pub(super) fn put(&self, index: u64, outcome: Outcome) -> Option<Waker> {
         let mut inner = self.lock();
         if let Outcome::Error(error) = &outcome {
             inner.failure.get_or_insert_with(|| error.clone());
@@ -81,11 +86,38 @@ impl Gather {
         if ready && inner.sleeping {
             self.arrived.notify_one();
         }
+        ready.then(|| inner.waker.take()).flatten()
     }
 
     /// The next outcome, when it is there.
     pub(super) fn try_take(&self) -> Option<Outcome> {
         Self::take_from(&mut self.lock())
+    }
+
+    /// The next outcome, when it is there; else `waker` is woken when it is.
+    #[cfg(feature = "stream")]
+    pub(super) fn poll_take(&self, waker: &Waker) -> Option<Outcome> {
+        if let Some(outcome) = self.try_take() {
+            return Some(outcome);
+        }
+        // Cloning and dropping a waker is user code, so neither is done under the lock.
+        let waker = waker.clone();
+        let mut inner = self.lock();
+        let outcome = Self::take_from(&mut inner);
+        let old = match outcome {
+            Some(_) => Some(waker),
+            None => inner.waker.replace(waker),
+        };
+        drop(inner);
+        drop(old);
+        outcome
+    }
+
+    /// Nobody is to be woken any more.
+    #[cfg(feature = "stream")]
+    pub(super) fn forget_waker(&self) {
+        let old = self.lock().waker.take();
+        drop(old);
     }
 
     /// The next outcome; waits for it.
@@ -166,8 +198,11 @@ impl Sink for Chunk {
             .hook
             .as_ref()
             .map(|hook| Hooks::callback(hook(), SharedOutcome::copy_of(&outcome)));
-        self.gather.put(self.base + u64::from(index), outcome);
+        let waker = self.gather.put(self.base + u64::from(index), outcome);
         self.open.fetch_sub(1, Ordering::Relaxed);
-        hooks
+        match waker {
+            Some(waker) => Some(hooks.unwrap_or_default().with_waker(waker)),
+            None => hooks,
+        }
     }
 }

@@ -10,7 +10,10 @@ use std::{
     collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::AtomicU32},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use super::{
@@ -23,6 +26,7 @@ use crate::{
     error::{EncodeError, TaskError, TaskErrorKind},
     future::{Hook, Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
     ids::WorkId,
+    link::Payload,
     queue_manager::{Cargo, Refusal, Sink},
     task::Task,
 };
@@ -40,19 +44,19 @@ const LEAST_WINDOW: usize = 32;
 /// iterates. Dropping it cancels the calls that have not started.
 #[must_use = "no input is pulled until the iterator is asked for results"]
 pub struct Imap<T: Task, I: Iterator> {
-    pool: Arc<PoolParts>,
+    pub(super) pool: Arc<PoolParts>,
     task: std::marker::PhantomData<T>,
     options: Options<T::Output>,
     /// `None` once they have ended, or the pool takes no more.
-    inputs: Option<I>,
-    gather: Arc<Gather>,
+    pub(super) inputs: Option<I>,
+    pub(super) gather: Arc<Gather>,
     /// The index of the next input.
-    pulled: u64,
-    taken: u64,
-    window: usize,
-    chunk_size: usize,
+    pub(super) pulled: u64,
+    pub(super) taken: u64,
+    pub(super) window: usize,
+    pub(super) chunk_size: usize,
     in_flight: VecDeque<(WorkId, Arc<Chunk>)>,
-    reader: ResultReader<T::Output>,
+    pub(super) reader: ResultReader<T::Output>,
 }
 
 impl<T: Task, I: Iterator> fmt::Debug for Imap<T, I> {
@@ -111,7 +115,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         let mut results = Vec::with_capacity(expected.min(1 << 20));
         loop {
             self.feed();
-            if self.taken == self.pulled {
+            if self.open() == 0 {
                 return Ok(results);
             }
             let bytes = self.gather.take_or_fail()?;
@@ -122,11 +126,11 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// Pulls and submits inputs until the window is full.
     fn feed(&mut self) {
-        while self.pulled - self.taken < self.window as u64 {
+        while self.open() < self.window as u64 {
             let Some(mut inputs) = self.inputs.take() else {
                 return;
             };
-            let room = self.window as u64 - (self.pulled - self.taken);
+            let room = self.window as u64 - self.open();
             let size = (self.chunk_size as u64).min(room);
             let more = self.feed_chunk(&mut inputs, size);
             if more {
@@ -147,16 +151,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             more = false;
         }
         if let Some(error) = failed {
-            // An input that can't be encoded fails in its place; its neighbours don't.
-            let kind = TaskErrorKind::Encode(error);
-            let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
-            let index = self.pulled;
-            self.pulled += 1;
-            self.gather.put(index, Outcome::Error(error.clone()));
-            if let Some(hook) = self.hook() {
-                let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
-                hooks.run(self.pool.manager.callbacks());
-            }
+            self.refuse(error);
         }
         more
     }
@@ -171,8 +166,20 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         })
     }
 
-    /// Submits a chunk. False when the pool takes no more.
+    /// Submits a chunk; waits for room. False when the pool takes no more.
     fn submit(&mut self, chunk: ChunkWriter) -> bool {
+        let mut parcel = self.parcel(chunk);
+        loop {
+            parcel = match self.try_send(parcel, true) {
+                Sent::Yes => return true,
+                Sent::Refused => return false,
+                Sent::Full(parcel) => parcel,
+            };
+        }
+    }
+
+    /// A chunk, ready to be sent.
+    pub(super) fn parcel(&mut self, chunk: ChunkWriter) -> Parcel {
         let count = chunk.count();
         let payload = Arc::new(chunk.into_bytes());
         let chunk = Arc::new(Chunk {
@@ -182,13 +189,20 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             hook: self.hook(),
         });
         self.pulled += u64::from(count);
+        Parcel { chunk, payload }
+    }
+
+    /// Submits what was made ready; when the queue is full and `wait` is not set, gives it back.
+    pub(super) fn try_send(&mut self, parcel: Parcel, wait: bool) -> Sent {
+        let Parcel { chunk, payload } = parcel;
+        let count = chunk.open.load(Ordering::Relaxed);
         let cargo = Cargo {
             entry: T::entry(),
-            payload,
+            payload: Arc::clone(&payload),
             sink: Arc::clone(&chunk) as _,
         };
         let terms = self.pool.terms(T::entry(), &self.options, count);
-        match self.pool.manager.submit(cargo, terms, true) {
+        match self.pool.manager.submit(cargo, terms, wait) {
             Ok(id) => {
                 while self
                     .in_flight
@@ -202,10 +216,11 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                     self.in_flight.retain(|(_, chunk)| !chunk.is_done());
                 }
                 self.in_flight.push_back((id, chunk));
-                true
+                Sent::Yes
             }
             Err(refused) => {
                 let kind = match refused.why {
+                    Refusal::Full if !wait => return Sent::Full(Parcel { chunk, payload }),
                     Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
                     Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
                 };
@@ -215,10 +230,54 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                         hooks.run(self.pool.manager.callbacks());
                     }
                 }
-                false
+                Sent::Refused
             }
         }
     }
+
+    /// How many results are still to be taken.
+    pub(super) fn open(&self) -> u64 {
+        self.pulled - self.taken
+    }
+
+    /// The result of a call that has ended.
+    pub(super) fn result_of(&mut self, outcome: Outcome) -> Result<T::Output, TaskError> {
+        self.taken += 1;
+        match outcome {
+            Outcome::Value(bytes) => self.reader.decode(&bytes),
+            Outcome::Error(error) => Err(error),
+        }
+    }
+
+    /// An input can't be encoded: it fails in its place; its neighbours don't.
+    pub(super) fn refuse(&mut self, error: EncodeError) {
+        let kind = TaskErrorKind::Encode(error);
+        let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
+        let index = self.pulled;
+        self.pulled += 1;
+        // Nobody waits: this thread is the one that would.
+        let waker = self.gather.put(index, Outcome::Error(error.clone()));
+        drop(waker);
+        if let Some(hook) = self.hook() {
+            let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
+            hooks.run(self.pool.manager.callbacks());
+        }
+    }
+}
+
+/// A chunk that is ready to be sent.
+pub(super) struct Parcel {
+    chunk: Arc<Chunk>,
+    payload: Payload,
+}
+
+/// What became of a chunk.
+pub(super) enum Sent {
+    Yes,
+    /// The pool takes no more; its calls have failed.
+    Refused,
+    /// There is no room; here it is.
+    Full(Parcel),
 }
 
 impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
@@ -226,18 +285,14 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.feed();
-        if self.taken == self.pulled {
+        if self.open() == 0 {
             return None;
         }
         let outcome = match self.gather.try_take() {
             Some(outcome) => outcome,
             None => self.gather.take(),
         };
-        self.taken += 1;
-        Some(match outcome {
-            Outcome::Value(bytes) => self.reader.decode(&bytes),
-            Outcome::Error(error) => Err(error),
-        })
+        Some(self.result_of(outcome))
     }
 }
 

@@ -10,6 +10,8 @@ mod handle;
 mod map;
 mod map_async;
 mod options;
+#[cfg(feature = "stream")]
+mod stream;
 
 pub use builder::{PoolBuilder, Workers};
 pub use call::Call;
@@ -17,5 +19,7 @@ pub use callbacks::Done;
 pub use handle::{Pool, Shutdown};
 pub use map::Imap;
 pub use options::TaskCall;
+#[cfg(feature = "stream")]
+pub use stream::ImapStream;
 
 pub use crate::queue_manager::{Finalized, LostCall};

@@ -139,6 +139,20 @@ impl QueueManager {
         self.lock().reactor.admits()
     }
 
+    /// Whether the queue has room; when not, `waker` is woken when it has.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll_room(&self, waker: &std::task::Waker) -> bool {
+        // Cloning and dropping a waker is user code, so neither is done under the lock.
+        let waker = waker.clone();
+        let mut core = self.lock();
+        let is_full = matches!(core.reactor.admits(), Err(Refusal::Full));
+        let is_known = core.room_wakers.iter().any(|known| known.will_wake(&waker));
+        if is_full && !is_known {
+            core.room_wakers.push(waker);
+        }
+        !is_full
+    }
+
     /// Takes the call back if it has not started.
     pub(crate) fn cancel(&self, id: WorkId) -> bool {
         let mut core = self.lock();
