@@ -6,6 +6,7 @@
     reason = "each test binary uses a part of it"
 )]
 
+pub(crate) mod example;
 pub(crate) mod flag;
 pub(crate) mod pools;
 pub(crate) mod processes;
