@@ -46,24 +46,9 @@ impl Hooks {
         self.waker.is_none() && self.consequence.is_none() && self.callbacks.is_empty()
     }
 
-    /// Adds the task that waits.
-    pub(crate) fn with_waker(mut self, waker: Waker) -> Self {
-        debug_assert!(self.waker.is_none(), "one task waits for one thing");
-        self.waker = Some(waker);
-        self
-    }
-
     /// The same, as it is passed on: nothing, when there is nothing to run.
     pub(crate) fn unless_empty(self) -> Option<Self> {
         (!self.is_empty()).then_some(self)
-    }
-
-    /// Adds the callbacks of one call that nobody has a future of, which are independent of all
-    /// that is here.
-    pub(crate) fn with_callback(mut self, callback: Hook, outcome: SharedOutcome) -> Self {
-        self.callbacks
-            .push(Box::new(move |_| callback(Some(outcome))));
-        self
     }
 
     /// Wakes the waker here and hands the callbacks to `runner`. Neither blocks nor panics, unless

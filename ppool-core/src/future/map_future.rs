@@ -1,8 +1,8 @@
 //! The user's end of a whole map, and the state behind it.
 //!
 //! ```text
-//!  calls of the map ──put(index, outcome)──► MapState ──┬─ results, by input
-//!                                                       └─ whole: CallState ◄── waits, .await
+//!  calls of the map ──put, fails──► MapState ──┬─ results, by input
+//!                                              └─ whole: CallState ◄── waits, .await
 //! ```
 //!
 //! The map as a whole ends like one call, so it waits with the state of one: `whole` ends with a
@@ -13,6 +13,7 @@
 //! Invariants: API-1 (the map ends once; what comes after a failure is dropped).
 
 use std::{
+    collections::BTreeMap,
     fmt, mem,
     pin::Pin,
     sync::{Arc, Mutex, Weak},
@@ -21,11 +22,11 @@ use std::{
 };
 
 use super::{
-    CallControl, CallState, Hooks, Outcome, ResultBytes, ResultReader,
+    CallControl, CallState, Hooks, Outcome, ResultReader,
     outcome::Stored,
     park::{deadline_after, has_passed, lock},
 };
-use crate::{error::TaskError, ids::WorkId};
+use crate::{codec::Values, error::TaskError, ids::WorkId};
 
 /// What the calls of a map share with its future.
 pub(crate) struct MapState {
@@ -38,15 +39,19 @@ pub(crate) struct MapState {
 
 #[derive(Default)]
 struct Calls {
-    /// By input. Empty once they were taken, or are of no more use.
-    results: Vec<Option<ResultBytes>>,
+    /// By the index of the first input that they are of. Empty once they were taken.
+    results: BTreeMap<u64, Values>,
+    /// How many inputs there were so far.
+    inputs: u64,
     /// How many results are missing.
-    missing: usize,
+    missing: u64,
     /// The work items that were submitted.
     items: Vec<WorkId>,
     /// Whether there are no more inputs.
     complete: bool,
     failed: bool,
+    /// Whether nobody has the future any more.
+    detached: bool,
 }
 
 impl MapState {
@@ -58,15 +63,13 @@ impl MapState {
         })
     }
 
-    /// Makes room for the results of so many more inputs; where they begin.
-    pub(crate) fn expects(&self, count: usize) -> usize {
+    /// So many more inputs are about to be submitted; the index of the first of them.
+    pub(crate) fn expects(&self, count: u32) -> u64 {
         let mut calls = lock(&self.calls);
-        calls.missing += count;
-        let base = calls.results.len();
-        if !calls.failed {
-            calls.results.resize_with(base + count, || None);
-        }
-        base
+        let first = calls.inputs;
+        calls.inputs += u64::from(count);
+        calls.missing += u64::from(count);
+        first
     }
 
     /// A work item of the map was submitted. False when it, and whatever would follow it, is of no
@@ -90,42 +93,28 @@ impl MapState {
         self.ends_if_complete(&calls)
     }
 
-    /// The call of the input at `index` has ended.
-    pub(crate) fn put(&self, index: usize, outcome: Outcome) -> Hooks {
+    /// The calls of the inputs from `index` on have given these values.
+    pub(crate) fn put(&self, index: u64, values: Values) -> Hooks {
+        let mut calls = lock(&self.calls);
+        calls.missing -= u64::from(values.count());
+        if !calls.failed && !calls.detached {
+            calls.results.insert(index, values);
+        }
+        self.ends_if_complete(&calls)
+    }
+
+    /// A call of the map has failed: the map ends with this error, and its other calls are
+    /// cancelled.
+    pub(crate) fn fails(&self, error: TaskError) -> Hooks {
         let mut calls = lock(&self.calls);
         calls.missing -= 1;
-        if calls.failed {
+        if mem::replace(&mut calls.failed, true) {
             return Hooks::default();
         }
-        match outcome {
-            Outcome::Value(bytes) => {
-                // There is no place for it when nobody has the future any more.
-                if let Some(place) = calls.results.get_mut(index) {
-                    *place = Some(bytes);
-                }
-                self.ends_if_complete(&calls)
-            }
-            Outcome::Error(error) => {
-                calls.failed = true;
-                let results = mem::take(&mut calls.results);
-                let items = mem::take(&mut calls.items);
-                drop(calls);
-                drop(results);
-                self.fails(error, items)
-            }
-        }
-    }
-
-    fn ends_if_complete(&self, calls: &Calls) -> Hooks {
-        if calls.complete && calls.missing == 0 && !calls.failed {
-            self.whole.finish(Outcome::Value(Vec::new().into()))
-        } else {
-            Hooks::default()
-        }
-    }
-
-    /// The map ends with this error; its other calls are cancelled.
-    fn fails(&self, error: TaskError, items: Vec<WorkId>) -> Hooks {
+        let results = mem::take(&mut calls.results);
+        let items = mem::take(&mut calls.items);
+        drop(calls);
+        drop(results);
         let control = Weak::clone(&self.control);
         let mut hooks = self.whole.finish(Outcome::Error(error));
         hooks.consequence = Some(Box::new(move || {
@@ -134,6 +123,14 @@ impl MapState {
             }
         }));
         hooks
+    }
+
+    fn ends_if_complete(&self, calls: &Calls) -> Hooks {
+        if calls.complete && calls.missing == 0 && !calls.failed {
+            self.whole.finish(Outcome::Value(Vec::new().into()))
+        } else {
+            Hooks::default()
+        }
     }
 }
 
@@ -287,9 +284,14 @@ impl<R> MapFuture<R> {
             Stored::Error(error) => Err(error),
             Stored::Taken => Err(self.reader.already_taken()),
             Stored::Value(_) | Stored::Shared(_) => {
-                let results = mem::take(&mut lock(&self.state.calls).results);
-                let results = results.into_iter().flatten();
-                results.map(|bytes| self.reader.decode(&bytes)).collect()
+                let mut results = mem::take(&mut lock(&self.state.calls).results);
+                let mut decoded = Vec::new();
+                for values in results.values_mut() {
+                    while let Some(bytes) = values.take() {
+                        decoded.push(self.reader.decode(bytes)?);
+                    }
+                }
+                Ok(decoded)
             }
         }
     }
@@ -315,7 +317,10 @@ impl<R> Drop for MapFuture<R> {
         if self.has_waker {
             self.state.whole.forgets_waker();
         }
-        let results = mem::take(&mut lock(&self.state.calls).results);
+        let mut calls = lock(&self.state.calls);
+        calls.detached = true;
+        let results = mem::take(&mut calls.results);
+        drop(calls);
         drop(results);
     }
 }
@@ -325,7 +330,7 @@ impl<R> fmt::Debug for MapFuture<R> {
         let calls = lock(&self.state.calls);
         f.debug_struct("MapFuture")
             .field("task", &self.task())
-            .field("calls", &calls.results.len())
+            .field("inputs", &calls.inputs)
             .field("missing", &calls.missing)
             .field("state", &self.state.whole.state())
             .finish()

@@ -22,8 +22,7 @@ impl Pool {
     /// longer than what is queued can take. [`Finalized::lost`] names the calls that were given up.
     ///
     /// Where callbacks are polled, those that wait run on this thread before it returns. Inside one
-    /// of the pool's own callbacks it can't wait: it closes the pool, returns at once, and the pool
-    /// ends by itself.
+    /// of the pool's own callbacks it doesn't wait for the callbacks.
     ///
     /// ```no_run
     /// # use ppool_core as ppool;

@@ -9,32 +9,32 @@
 use std::{
     collections::VecDeque,
     fmt,
+    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU32},
 };
 
 use super::{
-    gather::{Chunk, Gather, Order},
+    gather::{Chunk, Gather, MakeHook, Order, Piece},
     handle::{Pool, PoolParts},
     options::Options,
+    pace::Pace,
 };
 use crate::{
-    codec::{ArgList, ChunkWriter, Encoder, IntoArgs},
+    codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
     error::{EncodeError, TaskError, TaskErrorKind},
-    future::{Hook, Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
+    future::{Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
     ids::WorkId,
-    link::Payload,
     queue_manager::{Cargo, Refusal, Sink},
     task::Task,
 };
 
-/// How many inputs `map` has in flight at the most: enough to keep every worker busy, few enough
-/// that a million inputs don't lie in the queue at once.
+/// How many chunks of its own size a map has in flight for each worker: one that runs, one that
+/// waits behind it, one on its way.
+const CHUNKS_PER_WORKER: usize = 3;
+/// How many inputs `map` has in flight at the least when the size of its chunks is fixed.
 const MAP_WINDOW: usize = 4096;
-/// The least window of `imap`.
+/// The same of `imap`.
 const LEAST_WINDOW: usize = 32;
 
 /// The results of a task over many inputs, as they are asked for: what [`Pool::imap`] and
@@ -45,18 +45,22 @@ const LEAST_WINDOW: usize = 32;
 #[must_use = "no input is pulled until the iterator is asked for results"]
 pub struct Imap<T: Task, I: Iterator> {
     pub(super) pool: Arc<PoolParts>,
-    task: std::marker::PhantomData<T>,
+    task: PhantomData<T>,
     options: Options<T::Output>,
     /// `None` once they have ended, or the pool takes no more.
     pub(super) inputs: Option<I>,
     pub(super) gather: Arc<Gather>,
     /// The index of the next input.
-    pub(super) pulled: u64,
-    pub(super) taken: u64,
-    pub(super) window: usize,
-    pub(super) chunk_size: usize,
+    pulled: u64,
+    taken: u64,
+    /// The values that came together with the one that was taken last.
+    pub(super) values: Values,
+    pace: Arc<Pace>,
+    workers: usize,
+    /// The least window.
+    least_window: usize,
     in_flight: VecDeque<(WorkId, Arc<Chunk>)>,
-    pub(super) reader: ResultReader<T::Output>,
+    reader: ResultReader<T::Output>,
 }
 
 impl<T: Task, I: Iterator> fmt::Debug for Imap<T, I> {
@@ -79,25 +83,18 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     }
 
     fn new(pool: &Pool, _task: T, options: Options<T::Output>, inputs: I, order: Order) -> Self {
-        let chunk_size = options.chunk_size.unwrap_or(1);
-        let window = match options.window {
-            // What is pulled ahead would run ahead too.
-            _ if pool.parts.manager.runs_here() => chunk_size,
-            Some(window) => window,
-            None => (4 * pool.max_workers())
-                .max(LEAST_WINDOW)
-                .max(2 * chunk_size),
-        };
         Imap {
             pool: Arc::clone(&pool.parts),
-            task: std::marker::PhantomData,
+            task: PhantomData,
             options,
             inputs: Some(inputs),
             gather: Gather::new(order),
             pulled: 0,
             taken: 0,
-            window,
-            chunk_size,
+            values: Values::default(),
+            pace: Arc::default(),
+            workers: pool.max_workers(),
+            least_window: LEAST_WINDOW,
             in_flight: VecDeque::new(),
             reader: ResultReader::new(WorkId::default(), T::entry(), T::output_lane()),
         }
@@ -105,35 +102,101 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// All results, in order; at the first failure that comes, the rest is cancelled.
     pub(super) fn collect_all(mut self) -> Result<Vec<T::Output>, TaskError> {
-        if self.options.window.is_none() && !self.pool.manager.runs_here() {
-            self.window = MAP_WINDOW.max(2 * self.chunk_size);
-        }
-        let expected = self
-            .inputs
-            .as_ref()
-            .map_or(0, |inputs| inputs.size_hint().0);
+        self.least_window = MAP_WINDOW;
+        let inputs = self.inputs.as_ref();
+        let expected = inputs.map_or(0, |inputs| inputs.size_hint().0);
         let mut results = Vec::with_capacity(expected.min(1 << 20));
+        while let Some(result) = self.next_result(true) {
+            results.push(result?);
+        }
+        Ok(results)
+    }
+
+    /// The next result; with `fail_fast`, the first failure of any input as soon as it has come.
+    fn next_result(&mut self, fail_fast: bool) -> Option<Result<T::Output, TaskError>> {
         loop {
+            if let Some(value) = self.next_value() {
+                return Some(value);
+            }
             self.feed();
             if self.open() == 0 {
-                return Ok(results);
+                return None;
             }
-            let bytes = self.gather.take_or_fail()?;
-            self.taken += 1;
-            results.push(self.reader.decode(&bytes)?);
+            let piece = self.gather.take(fail_fast);
+            if let Some(error) = self.holds(piece) {
+                return Some(Err(error));
+            }
         }
+    }
+
+    /// The next of the values that came together.
+    pub(super) fn next_value(&mut self) -> Option<Result<T::Output, TaskError>> {
+        let bytes = self.values.take()?;
+        self.taken += 1;
+        Some(self.reader.decode(bytes))
+    }
+
+    /// Holds what has come, for `next_value`; a failure is given at once.
+    pub(super) fn holds(&mut self, piece: Piece) -> Option<TaskError> {
+        match piece {
+            Piece::Values(values) => {
+                self.values = values;
+                None
+            }
+            Piece::Error(error) => {
+                self.taken += 1;
+                Some(error)
+            }
+        }
+    }
+
+    /// How many results are still to be taken.
+    pub(super) fn open(&self) -> u64 {
+        self.pulled - self.taken
+    }
+
+    /// How many inputs travel together now.
+    fn chunk_size(&self) -> u64 {
+        match self.options.chunk_size {
+            Some(size) => size as u64,
+            None => {
+                let left = self.inputs.as_ref().and_then(|inputs| inputs.size_hint().1);
+                let left = left.map(|left| left as u64);
+                self.pace.chunk_size(left, self.workers as u64)
+            }
+        }
+    }
+
+    /// How many inputs may have been pulled that were not taken.
+    fn window(&self, chunk_size: u64) -> u64 {
+        if self.pool.manager.runs_here() {
+            // What is pulled ahead would run ahead too.
+            return chunk_size;
+        }
+        let chunks = (CHUNKS_PER_WORKER * self.workers) as u64 * chunk_size;
+        match (self.options.window, self.options.chunk_size) {
+            (Some(window), _) => window as u64,
+            (None, Some(_)) => chunks.max(self.least_window as u64),
+            (None, None) => chunks,
+        }
+    }
+
+    /// How many inputs to pull and send together now; `None` when enough are under way.
+    pub(super) fn wants(&self) -> Option<u64> {
+        let size = self.chunk_size();
+        let room = self.window(size).saturating_sub(self.open());
+        // A small rest of room is left until it is a chunk, or nothing else is to be done.
+        let enough = room == 0 || (room < size && self.open() > 0);
+        (!enough).then(|| size.min(room))
     }
 
     /// Pulls and submits inputs until the window is full.
     fn feed(&mut self) {
-        while self.open() < self.window as u64 {
+        while let Some(size) = self.wants() {
             let Some(mut inputs) = self.inputs.take() else {
                 return;
             };
-            let room = self.window as u64 - self.open();
-            let size = (self.chunk_size as u64).min(room);
-            let more = self.feed_chunk(&mut inputs, size);
-            if more {
+            if self.feed_chunk(&mut inputs, size) {
                 self.inputs = Some(inputs);
             }
         }
@@ -156,7 +219,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         more
     }
 
-    fn hook(&self) -> Option<Box<dyn Fn() -> Hook + Send + Sync>> {
+    fn hook(&self) -> Option<MakeHook> {
         let callbacks = &self.options.callbacks;
         (!callbacks.is_none(&self.pool.callbacks)).then(|| {
             let callbacks = callbacks.clone();
@@ -186,23 +249,24 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             gather: Arc::clone(&self.gather),
             base: self.pulled,
             open: AtomicU32::new(count),
+            count,
+            pace: Arc::clone(&self.pace),
             hook: self.hook(),
         });
         self.pulled += u64::from(count);
-        Parcel { chunk, payload }
+        let cargo = Cargo {
+            entry: T::entry(),
+            payload,
+            sink: Arc::clone(&chunk) as _,
+        };
+        Parcel { chunk, cargo }
     }
 
     /// Submits what was made ready; when the queue is full and `wait` is not set, gives it back.
     pub(super) fn try_send(&mut self, parcel: Parcel, wait: bool) -> Sent {
-        let Parcel { chunk, payload } = parcel;
-        let count = chunk.open.load(Ordering::Relaxed);
-        let cargo = Cargo {
-            entry: T::entry(),
-            payload: Arc::clone(&payload),
-            sink: Arc::clone(&chunk) as _,
-        };
-        let terms = self.pool.terms(T::entry(), &self.options, count);
-        match self.pool.manager.submit(cargo, terms, wait) {
+        let Parcel { chunk, cargo } = parcel;
+        let terms = self.pool.terms(T::entry(), &self.options, chunk.count);
+        match self.pool.manager.submit(cargo.clone(), terms, wait) {
             Ok(id) => {
                 while self
                     .in_flight
@@ -212,7 +276,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                     self.in_flight.pop_front();
                 }
                 // Chunks that end out of order may not pile up behind one that runs long.
-                if self.in_flight.len() > 2 * self.window {
+                if self.in_flight.len() == self.in_flight.capacity() {
                     self.in_flight.retain(|(_, chunk)| !chunk.is_done());
                 }
                 self.in_flight.push_back((id, chunk));
@@ -220,32 +284,20 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             }
             Err(refused) => {
                 let kind = match refused.why {
-                    Refusal::Full if !wait => return Sent::Full(Parcel { chunk, payload }),
+                    Refusal::Full if !wait => return Sent::Full(Parcel { chunk, cargo }),
                     Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
                     Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
                 };
                 let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
-                for index in 0..count {
-                    if let Some(hooks) = chunk.resolve(index, Outcome::Error(error.clone())) {
-                        hooks.run(self.pool.manager.callbacks());
-                    }
+                let mut hooks = Vec::new();
+                for index in 0..chunk.count {
+                    chunk.resolve(index, Outcome::Error(error.clone()), &mut hooks);
+                }
+                for hook in hooks {
+                    hook.run(self.pool.manager.callbacks());
                 }
                 Sent::Refused
             }
-        }
-    }
-
-    /// How many results are still to be taken.
-    pub(super) fn open(&self) -> u64 {
-        self.pulled - self.taken
-    }
-
-    /// The result of a call that has ended.
-    pub(super) fn result_of(&mut self, outcome: Outcome) -> Result<T::Output, TaskError> {
-        self.taken += 1;
-        match outcome {
-            Outcome::Value(bytes) => self.reader.decode(&bytes),
-            Outcome::Error(error) => Err(error),
         }
     }
 
@@ -255,8 +307,8 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
         let index = self.pulled;
         self.pulled += 1;
-        // Nobody waits: this thread is the one that would.
-        let waker = self.gather.put(index, Outcome::Error(error.clone()));
+        let waker = self.gather.put(index, Piece::Error(error.clone()));
+        // It is whoever pulls that would be woken.
         drop(waker);
         if let Some(hook) = self.hook() {
             let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
@@ -268,7 +320,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 /// A chunk that is ready to be sent.
 pub(super) struct Parcel {
     chunk: Arc<Chunk>,
-    payload: Payload,
+    cargo: Cargo,
 }
 
 /// What became of a chunk.
@@ -284,15 +336,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
     type Item = Result<T::Output, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.feed();
-        if self.open() == 0 {
-            return None;
-        }
-        let outcome = match self.gather.try_take() {
-            Some(outcome) => outcome,
-            None => self.gather.take(),
-        };
-        Some(self.result_of(outcome))
+        self.next_result(false)
     }
 }
 

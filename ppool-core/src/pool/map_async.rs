@@ -1,18 +1,20 @@
 //! A map that is not waited for: all inputs are submitted at once, and a future stands for all
 //! results.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Pool, TaskCall,
+    gather::{MakeHook, callbacks},
     handle::PoolParts,
     map::{Filled, fill},
     options::Options,
+    pace::Pace,
 };
 use crate::{
-    codec::IntoArgs,
+    codec::{IntoArgs, Values},
     error::{TaskError, TaskErrorKind},
-    future::{CallControl, Hook, Hooks, MapFuture, MapState, Outcome, ResultReader, SharedOutcome},
+    future::{CallControl, Hooks, MapFuture, MapState, Outcome, ResultReader, SharedOutcome},
     ids::WorkId,
     queue_manager::{Cargo, Refusal, Sink},
     task::Task,
@@ -45,6 +47,7 @@ impl<T: Task> TaskCall<'_, T> {
             pool: &self.pool.parts,
             options: &self.options,
             state: MapState::new(Arc::downgrade(&control)),
+            pace: Arc::default(),
             reader: ResultReader::new(WorkId::default(), T::entry(), T::output_lane()),
         };
         feeder.feed(inputs.into_iter());
@@ -57,13 +60,14 @@ struct Feeder<'a, T: Task> {
     pool: &'a PoolParts,
     options: &'a Options<T::Output>,
     state: Arc<MapState>,
+    pace: Arc<Pace>,
     reader: ResultReader<T::Output>,
 }
 
 impl<T: Task> Feeder<'_, T> {
     fn feed<I: Iterator<Item: IntoArgs<T::Args>>>(&self, mut inputs: I) {
-        let size = self.options.chunk_size.unwrap_or(1) as u64;
         while !self.state.has_failed() {
+            let size = self.chunk_size(inputs.size_hint().1);
             let Filled {
                 chunk,
                 failed,
@@ -82,6 +86,18 @@ impl<T: Task> Feeder<'_, T> {
         self.run(self.state.completes());
     }
 
+    /// How many inputs travel together now, of so many that are left at the most.
+    fn chunk_size(&self, left: Option<usize>) -> u64 {
+        match self.options.chunk_size {
+            Some(size) => size as u64,
+            None => {
+                let workers = self.pool.manager.settings.limits.workers;
+                let left = left.map(|left| left as u64);
+                self.pace.chunk_size(left, u64::from(workers))
+            }
+        }
+    }
+
     /// Who gets the outcomes of the next so many inputs.
     fn sink(&self, count: u32) -> Arc<MapChunk> {
         let callbacks = &self.options.callbacks;
@@ -89,11 +105,13 @@ impl<T: Task> Feeder<'_, T> {
             let callbacks = callbacks.clone();
             let pool = Arc::clone(&self.pool.callbacks);
             let reader = self.reader;
-            Box::new(move || callbacks.hook(&pool, reader)) as Box<MakeHook>
+            Box::new(move || callbacks.hook(&pool, reader)) as MakeHook
         });
         Arc::new(MapChunk {
-            base: self.state.expects(count as usize),
+            base: self.state.expects(count),
+            count,
             state: Arc::clone(&self.state),
+            pace: Arc::clone(&self.pace),
             hook,
         })
     }
@@ -126,10 +144,12 @@ impl<T: Task> Feeder<'_, T> {
     /// Inputs were not submitted, for this reason.
     fn refuse(&self, sink: &MapChunk, count: u32, kind: TaskErrorKind) {
         let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
+        let mut hooks = Vec::new();
         for index in 0..count {
-            if let Some(hooks) = sink.resolve(index, Outcome::Error(error.clone())) {
-                self.run(hooks);
-            }
+            sink.resolve(index, Outcome::Error(error.clone()), &mut hooks);
+        }
+        for hook in hooks {
+            self.run(hook);
         }
     }
 
@@ -138,15 +158,16 @@ impl<T: Task> Feeder<'_, T> {
     }
 }
 
-/// Makes the callbacks of one call.
-type MakeHook = dyn Fn() -> Hook + Send + Sync;
-
 /// Inputs of the map that travel together.
 struct MapChunk {
     state: Arc<MapState>,
     /// The index of its first input.
-    base: usize,
-    hook: Option<Box<MakeHook>>,
+    base: u64,
+    /// How many it has.
+    count: u32,
+    /// Learns how long they took.
+    pace: Arc<Pace>,
+    hook: Option<MakeHook>,
 }
 
 impl std::fmt::Debug for MapChunk {
@@ -160,16 +181,30 @@ impl Sink for MapChunk {
 
     fn returns_to_pending(&self) {}
 
-    fn resolve(&self, index: u32, outcome: Outcome) -> Option<Hooks> {
-        let callback = self
-            .hook
-            .as_ref()
-            .map(|hook| (hook(), SharedOutcome::copy_of(&outcome)));
-        let hooks = self.state.put(self.base + index as usize, outcome);
-        match callback {
-            Some((callback, outcome)) => hooks.with_callback(callback, outcome),
-            None => hooks,
+    fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
+        match outcome {
+            Outcome::Value(bytes) => {
+                self.resolve_values(index, Values::one(bytes.into()), hooks);
+            }
+            Outcome::Error(error) => {
+                if let Some(hook) = &self.hook {
+                    let outcome = SharedOutcome::Error(error.clone());
+                    hooks.push(Hooks::callback(hook(), outcome));
+                }
+                hooks.extend(self.state.fails(error).unless_empty());
+            }
         }
-        .unless_empty()
+    }
+
+    fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
+        if let Some(hook) = &self.hook {
+            hooks.extend(callbacks(&values, hook));
+        }
+        let ends = self.state.put(self.base + u64::from(index), values);
+        hooks.extend(ends.unless_empty());
+    }
+
+    fn ran(&self, time: Duration) {
+        self.pace.ran(self.count, time);
     }
 }

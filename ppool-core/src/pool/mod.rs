@@ -3,13 +3,13 @@
 mod builder;
 mod call;
 mod callbacks;
-pub(crate) mod exit;
 mod finalize;
 mod gather;
 mod handle;
 mod map;
 mod map_async;
 mod options;
+mod pace;
 #[cfg(feature = "stream")]
 mod stream;
 

@@ -61,11 +61,12 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> ImapStream<T, I> {
                 }
                 continue;
             }
-            let room = (self.imap.window as u64).saturating_sub(self.imap.open());
-            let Some(inputs) = self.imap.inputs.as_mut().filter(|_| room > 0) else {
+            let Some(size) = self.imap.wants() else {
                 return;
             };
-            let size = (self.imap.chunk_size as u64).min(room);
+            let Some(inputs) = self.imap.inputs.as_mut() else {
+                return;
+            };
             let Filled {
                 chunk,
                 failed,
@@ -88,13 +89,20 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Stream for ImapStream<T, I> 
     type Item = Result<T::Output, TaskError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.feed(context);
-        if self.imap.open() == 0 {
-            return Poll::Ready(None);
-        }
-        match self.imap.gather.poll_take(context.waker()) {
-            Some(outcome) => Poll::Ready(Some(self.imap.result_of(outcome))),
-            None => Poll::Pending,
+        loop {
+            if let Some(value) = self.imap.next_value() {
+                return Poll::Ready(Some(value));
+            }
+            self.feed(context);
+            if self.imap.open() == 0 {
+                return Poll::Ready(None);
+            }
+            let Some(piece) = self.imap.gather.poll_take(context.waker()) else {
+                return Poll::Pending;
+            };
+            if let Some(error) = self.imap.holds(piece) {
+                return Poll::Ready(Some(Err(error)));
+            }
         }
     }
 

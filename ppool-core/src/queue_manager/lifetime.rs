@@ -23,9 +23,9 @@ pub struct Finalized {
     /// The calls that were given up when the time had passed. Their futures have the error
     /// `Cancelled`. A call that failed by itself is not among them.
     pub lost: Vec<LostCall>,
-    /// Whether the pool has ended. False only when a callback still runs, or `finalize` was called
-    /// by one; the workers are gone, or will be, all the same. (And in a pool that runs
-    /// [in process](crate::PoolBuilder::in_process), while another thread runs a call.)
+    /// Whether the pool has ended. False only while a callback still runs (but not the one that
+    /// calls `finalize`); the workers are gone all the same. In a pool that runs
+    /// [in process](crate::PoolBuilder::in_process), also while another thread runs a call.
     pub ended: bool,
 }
 
@@ -83,7 +83,7 @@ impl QueueManager {
     pub(crate) fn finalize(&self, timeout: Duration) -> Finalized {
         let deadline = Instant::now().checked_add(timeout);
         let mut core = self.lock();
-        let can_wait = !self.is_own_thread(&core) && !self.is_forked();
+        let can_wait = !self.is_manager_thread(&core) && !self.is_forked();
         core.reactor.allow_to_leave_for(timeout, self.now());
         let before = core.reactor.departures();
         drop(core);

@@ -12,7 +12,7 @@ use crate::{
     future::Outcome,
     ids::WorkId,
     queue_manager::{
-        Cargo, QueueManager, Refusal, core::Core, manager::Refused, outcome::outcome_of,
+        Cargo, QueueManager, Refusal, at_exit, core::Core, manager::Refused, outcome::outcome_of,
         reactor::Terms,
     },
     task::{Registry, TaskEntry},
@@ -88,8 +88,10 @@ impl QueueManager {
     }
 
     fn resolve_here(&self, cargo: &Cargo, index: u32, outcome: Outcome) {
-        if let Some(hooks) = cargo.sink.resolve(index, outcome) {
-            hooks.run(&self.callbacks);
+        let mut hooks = Vec::new();
+        cargo.sink.resolve(index, outcome, &mut hooks);
+        for hook in hooks {
+            hook.run(&self.callbacks);
         }
     }
 
@@ -110,7 +112,7 @@ impl QueueManager {
         }
         *is_ready = true;
         // The finalizer runs at the end of the program too.
-        crate::pool::exit::register(self);
+        at_exit::register(self);
         Ok(())
     }
 
@@ -141,6 +143,9 @@ impl QueueManager {
         }
         drop(core);
         self.finalize_here(in_process);
+        if self.callbacks.is_current_thread() {
+            return true;
+        }
         if !self.callbacks.is_polled() {
             if !self.callbacks.wait_until_idle(deadline) {
                 return false;
@@ -178,8 +183,8 @@ fn initialize(initializer: &BootCall, registry: &Registry) -> Result<(), String>
         CallOutcome::Decode { message, .. } => Err(format!(
             "the arguments of the initializer `{name}` could not be decoded: {message}"
         )),
-        // Its value is of no interest, so that it can't be encoded isn't either.
-        CallOutcome::Encode { .. } => Ok(()),
+        // Its value is of no interest, so that it can't be encoded isn't either; there is one value.
+        CallOutcome::Encode { .. } | CallOutcome::Values { .. } => Ok(()),
     }
 }
 

@@ -29,5 +29,5 @@ mod time;
 mod workers;
 
 pub(crate) use lifetime::Departures;
-pub(crate) use state::{Accepted, Cancel, Limits, Reactor, Terms};
+pub(crate) use state::{Accepted, Calls, Cancel, Limits, Reactor, Terms};
 use state::{FIRST_PAUSE, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES, START_DEATHS, State};
