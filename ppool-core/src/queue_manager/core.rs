@@ -190,6 +190,12 @@ impl QueueManager {
                 match effect {
                     Effect::Spawn(worker) => core.spawns.push(worker),
                     Effect::Send(worker, id) => core.send(worker, id),
+                    Effect::Begins(id) => {
+                        if let Some(item) = core.reactor.item(id) {
+                            item.cargo.sink.starts();
+                        }
+                    }
+                    Effect::Stop(worker, id) => self.stop(core, worker, id),
                     Effect::TakeBack(worker, id) => core.take_back(worker, id, self.now()),
                     Effect::SendSentinel(worker) => {
                         core.with_link(worker, |link| link.send_sentinel());

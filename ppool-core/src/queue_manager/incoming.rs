@@ -3,11 +3,12 @@
 use super::{
     QueueManager,
     core::Core,
+    effect::StopSignal,
     worker::{NotStarted, Started},
 };
 use crate::{
     error::{BrokenPool, ExitHow, WorkerExit},
-    ids::WorkerId,
+    ids::{WorkId, WorkerId},
     link::{LinkState, Started as CallStarted},
     sys::pidfd::Exit,
     task::Registry,
@@ -80,6 +81,25 @@ impl QueueManager {
                 self.link_closed(core, id);
             }
         }
+    }
+
+    /// Ends the worker that runs this item, unless the item has ended by itself meanwhile.
+    pub(super) fn stop(&self, core: &mut Core, worker: WorkerId, id: WorkId) {
+        for behind in core.reactor.behind(worker) {
+            core.take_back(worker, behind, self.now());
+        }
+        self.look(core);
+        if core.reactor.running(worker) == Some(id) {
+            if let Some(worker) = core.worker(worker) {
+                worker.signal(StopSignal::Terminate);
+            }
+            return;
+        }
+        let now = self.now();
+        let Core {
+            reactor, effects, ..
+        } = core;
+        reactor.spared(worker, now, effects);
     }
 
     /// The other end of a link is closed: the process has ended, or is of no more use.

@@ -202,7 +202,20 @@ impl QueueManager {
         let Core {
             reactor, effects, ..
         } = &mut *core;
-        let killed = reactor.kill(id, now, effects);
+        let killed = match reactor.cancel(id, effects) {
+            Cancel::Done => true,
+            Cancel::TooLate => false,
+            Cancel::Ask(worker) => {
+                core.revoke(worker, id, now) || {
+                    // It has started, so what the worker did before is there to be taken.
+                    self.look(&mut core);
+                    let Core {
+                        reactor, effects, ..
+                    } = &mut *core;
+                    reactor.kill(worker, id, now, effects)
+                }
+            }
+        };
         self.settle(core);
         killed
     }
@@ -406,7 +419,7 @@ impl CallControl for QueueManager {
     /// Looks after the links itself for a bounded while, if a processor is free for that: then the
     /// worker, which still spins too, and this thread meet without a system call.
     fn help_until_done(&self, state: &CallState, deadline: Option<Instant>) {
-        if self.transport == Transport::Socket || self.is_forked() {
+        if self.transport == Transport::Socket {
             return;
         }
         let mut core = self.lock();

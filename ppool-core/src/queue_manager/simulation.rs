@@ -76,6 +76,8 @@ struct World {
     stopped: u32,
     /// Items that the reactor wants for another worker.
     asked_back: Vec<(WorkerId, WorkId)>,
+    /// Calls that the reactor wants stopped.
+    asked_to_stop: Vec<(WorkerId, WorkId)>,
     /// Whether starts may fail in this schedule.
     rough: bool,
 }
@@ -101,6 +103,7 @@ impl World {
             generations: HashMap::new(),
             stopped: 0,
             asked_back: Vec::new(),
+            asked_to_stop: Vec::new(),
             rough: random.u8(0..4) == 0,
             random,
         }
@@ -114,10 +117,14 @@ impl World {
             self.carry_out(effect);
         }
         self.check();
-        while let Some((worker, id)) = self.asked_back.pop() {
+        while !self.asked_back.is_empty() || !self.asked_to_stop.is_empty() {
             let mut effects = Vec::new();
-            if self.takes_back(worker, id) {
-                self.reactor.taken_back(worker, id, self.now, &mut effects);
+            if let Some((worker, id)) = self.asked_back.pop() {
+                if self.takes_back(worker, id) {
+                    self.reactor.taken_back(worker, id, self.now, &mut effects);
+                }
+            } else if let Some((worker, id)) = self.asked_to_stop.pop() {
+                self.stop(worker, id, &mut effects);
             }
             for effect in effects {
                 self.carry_out(effect);
@@ -125,6 +132,19 @@ impl World {
             self.check();
         }
         answer
+    }
+
+    fn stop(&mut self, worker: WorkerId, id: WorkId, effects: &mut Vec<Effect<usize>>) {
+        for behind in self.reactor.behind(worker) {
+            if self.takes_back(worker, behind) {
+                self.reactor.taken_back(worker, behind, self.now, effects);
+            }
+        }
+        if self.reactor.running(worker) != Some(id) {
+            self.reactor.spared(worker, self.now, effects);
+        } else if let Some(process) = self.processes.get_mut(&worker) {
+            process.doomed |= !process.stubborn;
+        }
     }
 
     /// The shared slot: whoever is first, the worker that claims the call or we who revoke it.
@@ -185,6 +205,7 @@ impl World {
                 assert!(process.calls.len() <= self.call_queue, "Q-1");
             }
             Effect::TakeBack(worker, id) => self.asked_back.push((worker, id)),
+            Effect::Stop(worker, id) => self.asked_to_stop.push((worker, id)),
             Effect::SendSentinel(worker) => {
                 self.processes.get_mut(&worker).expect("alive").leaving = true;
             }
@@ -195,7 +216,7 @@ impl World {
                     process.doomed |= signal == StopSignal::Kill || !process.stubborn;
                 }
             }
-            Effect::Requeued(_) => {}
+            Effect::Requeued(_) | Effect::Begins(_) => {}
             Effect::Fail {
                 cargo,
                 calls,
@@ -309,8 +330,15 @@ impl World {
     }
 
     fn kill(&mut self) {
-        if let Some(id) = self.any_id() {
-            self.tell(|world, effects| world.reactor.kill(id, world.now, effects));
+        let Some(id) = self.any_id() else { return };
+        match self.tell(|world, effects| world.reactor.cancel(id, effects)) {
+            Cancel::Done | Cancel::TooLate => {}
+            Cancel::Ask(worker) if self.takes_back(worker, id) => {
+                self.tell(|world, effects| world.reactor.revoked(worker, id, world.now, effects));
+            }
+            Cancel::Ask(worker) => {
+                self.tell(|world, effects| world.reactor.kill(worker, id, world.now, effects));
+            }
         }
     }
 

@@ -101,7 +101,6 @@ impl Core {
             link.set_spin(spin);
             link.send_call(call, payload)
         });
-        cargo.sink.starts();
     }
 
     /// Takes a call back that lies with a worker, if it has not started there.

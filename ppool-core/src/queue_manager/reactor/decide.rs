@@ -49,7 +49,11 @@ impl<C: Clone> Reactor<C> {
                 self.idle.pop();
             }
             row.in_flight.push_back(id);
+            let first = row.in_flight.len() == 1;
             effects.push(Effect::Send(self.worker(slot), id));
+            if first {
+                effects.push(Effect::Begins(id));
+            }
         }
     }
 
@@ -128,25 +132,27 @@ impl<C: Clone> Reactor<C> {
             .count()
     }
 
-    /// Stops the call that a worker runs, by ending the worker.
+    /// Wants the call that a worker runs stopped. The worker gets nothing more, and the driver finds
+    /// out whether the call still runs: [`Effect::Stop`].
     pub(super) fn stop(
         &mut self,
         worker: WorkerId,
+        id: WorkId,
         reason: StopReason,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
-    ) -> bool {
-        let Some(id) = self
-            .row(worker)
-            .and_then(|row| row.in_flight.front().copied())
-        else {
-            return false;
+    ) {
+        let deadline = now + self.limits.grace;
+        let Some(row) = self.row(worker) else {
+            return;
         };
+        if row.state == State::Ready {
+            row.state = State::Terminating { deadline };
+            effects.push(Effect::Stop(worker, id));
+        }
         if let Some(item) = self.items.get_mut(id) {
             item.stop.get_or_insert(reason);
         }
-        self.terminate_worker(worker.slot, now, effects);
-        true
     }
 
     pub(super) fn terminate_worker(

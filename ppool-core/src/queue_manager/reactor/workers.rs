@@ -151,6 +151,7 @@ impl<C: Clone> Reactor<C> {
         if last {
             row.head_since = now;
             row.in_flight.pop_front();
+            effects.extend(row.in_flight.front().map(|&next| Effect::Begins(next)));
             if row.in_flight.is_empty() && row.state == State::Ready {
                 self.idle.push(worker.slot);
             }
