@@ -15,5 +15,5 @@ pub(crate) mod tasks;
 pub(crate) mod watchdog;
 
 pub(crate) use flag::{Flag, Raise, Scratch, Tally};
-pub(crate) use pools::{Busy, busy_pool, pool_of};
+pub(crate) use pools::{Busy, busy_pool, fill, pool_of};
 pub(crate) use watchdog::{until, watchdog};
