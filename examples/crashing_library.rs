@@ -60,8 +60,10 @@ impl Answer {
     }
 }
 
-/// Requests with the answers that they should get.
-fn requests() -> Vec<(String, String, fn(&Answer) -> bool)> {
+/// A pattern, a text, and whether an answer is the one that they should get.
+type Request = (String, String, fn(&Answer) -> bool);
+
+fn requests() -> Vec<Request> {
     let text = "2026-11-21 GET /index.html";
     let nested = format!("{}a{}", "(".repeat(200_000), ")".repeat(200_000));
     let matches: fn(&Answer) -> bool = |answer| *answer == Answer::Match(true);

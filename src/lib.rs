@@ -58,6 +58,12 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! - `stream`: `Imap::into_stream`, for async code that reads an `imap`. (A [`TaskFuture`] and a
+//!   [`MapFuture`] can be awaited without it.)
+//! - `tokio`: `#[task] async fn`, driven in the worker by a runtime of tokio.
+//!
 //! # Limits
 //!
 //! Linux only. Statics are each process's own. A task must be in the program itself, not in a

@@ -30,14 +30,10 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Runtimes as programs have them.
 fn runtimes() -> [Runtime; 2] {
-    [
-        Builder::new_current_thread().enable_all().build().unwrap(),
-        Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap(),
-    ]
+    let mut many = Builder::new_multi_thread();
+    let many = many.worker_threads(2).enable_all().build();
+    let one = Builder::new_current_thread().enable_all().build();
+    [one.expect("a runtime"), many.expect("a runtime")]
 }
 
 #[test]

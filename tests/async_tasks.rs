@@ -60,7 +60,8 @@ async fn sleeps_for_ever(started: &Flag) {
 }
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime")
 }
 
 #[test]

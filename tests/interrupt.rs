@@ -44,9 +44,9 @@ impl Group {
         let scratch = Scratch::new();
         let errors = scratch.path("stderr");
         let mut command = program::command(test);
-        command
-            .process_group(0)
-            .stderr(Stdio::from(File::create(&errors).unwrap()));
+        command.process_group(0).stderr(Stdio::from(
+            File::create(&errors).expect("the test's directory can be written"),
+        ));
         let mut program = Program::run(command);
         let workers = program.numbers("workers");
         assert_eq!(workers.len(), 2);
@@ -59,13 +59,13 @@ impl Group {
     }
 
     fn ctrl_c(&self) {
-        let group = i32::try_from(self.program.pid()).unwrap();
-        killpg(Pid::from_raw(group), Signal::SIGINT).unwrap();
+        let group = i32::try_from(self.program.pid()).expect("a pid is a positive i32");
+        killpg(Pid::from_raw(group), Signal::SIGINT).expect("it runs");
     }
 
     /// What anybody of the group wrote to the standard error.
     fn errors(&self) -> String {
-        fs::read_to_string(&self.errors).unwrap()
+        fs::read_to_string(&self.errors).expect("it is a text")
     }
 }
 

@@ -41,8 +41,9 @@ fn tree(root: &Path) -> Vec<String> {
     ];
     let write = |(name, contents): (&str, &[u8])| {
         let path = root.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, contents).unwrap();
+        let made = fs::create_dir_all(path.parent().expect("it has a folder"));
+        made.and_then(|()| fs::write(&path, contents))
+            .expect("cargo's directory for tests can be written to");
         line(&path, contents)
     };
     files.into_iter().map(write).collect()
@@ -96,7 +97,7 @@ fn interrupted(name: &str) -> Interrupted {
     let root = fresh_dir(name);
     tree(&root);
     let pipe = root.join("pipe");
-    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    mkfifo(&pipe, Mode::S_IRWXU).expect("cargo's directory for tests can be written to");
     let mut example = Example::start("hash_tree", &[&root, &pipe]);
     let writer = writer_to_a_reader(&pipe);
     let workers = children_of(example.pid());

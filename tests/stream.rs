@@ -22,8 +22,8 @@ use tokio::{runtime::Builder, time::sleep};
 
 /// One thread, so that whatever blocks it would block everything.
 fn block_on<F: Future>(future: F) -> F::Output {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(future)
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
 }
 
 async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
