@@ -7,7 +7,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use super::record::{Meaning, meaning};
+use super::record;
 use crate::{
     ids::WorkId,
     link::{Link, LinkState, Payload, Started, socket::SocketLink},
@@ -181,9 +181,9 @@ impl RingLink {
                 self.pass_up(result, up);
             }
             match self.results.next()? {
-                Some(record) => match meaning(record)? {
-                    Meaning::Result(result) => self.pass_up(result, up),
-                    Meaning::Streamed => self.gap = true,
+                Some(record) => match record::result(record)? {
+                    Some(result) => self.pass_up(result, up),
+                    None => self.gap = true,
                 },
                 None => break,
             }
@@ -224,7 +224,7 @@ impl RingLink {
             }
         }
         if let Some(record) = self.results.take_open()?
-            && let Meaning::Result(result) = meaning(record)?
+            && let Some(result) = record::result(record)?
         {
             self.pass_up(result, up);
         }

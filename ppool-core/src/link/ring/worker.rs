@@ -164,7 +164,7 @@ pub struct RingCall {
     claimed: Claimed,
     item: CallItem,
     /// Its arguments, if they came by the socket.
-    stream: Option<Stream>,
+    stream: Option<Box<Stream>>,
 }
 
 impl RingCall {
@@ -234,7 +234,7 @@ impl RingCalls {
         let stream = match claimed.place {
             Place::Here { .. } => None,
             Place::Stream => match self.control.take_stream(&entry)? {
-                Some(stream) => Some(stream),
+                Some(stream) => Some(Box::new(stream)),
                 None => return Ok(None),
             },
             Place::Segment { .. } => return Err(Broken("a call in a segment").into()),
