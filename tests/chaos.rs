@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Scratch, Tally, tasks::End, watchdog};
+use common::{Raise, Scratch, Tally, tasks::End, watchdog};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -68,7 +68,7 @@ impl Fate {
 
 #[task]
 fn meet(fate: Fate, n: u64, padding: &[u8], ran: &Tally) -> (u64, Vec<u8>) {
-    ran.note(&n.to_string());
+    ran.note(&format!("{n} {}", std::process::id()));
     match fate {
         Fate::Value => (n, padding.to_vec()),
         Fate::LargeValue => (n, vec![n.to_le_bytes()[0]; 1 << 20]),
@@ -78,6 +78,13 @@ fn meet(fate: Fate, n: u64, padding: &[u8], ran: &Tally) -> (u64, Vec<u8>) {
             thread::park();
         },
     }
+}
+
+/// Which call noted that it ran, and in which worker.
+fn numbers_of(note: &str) -> (u64, u32) {
+    let numbers = note.split_once(' ');
+    let numbers = numbers.and_then(|(n, pid)| Some((n.parse().ok()?, pid.parse().ok()?)));
+    numbers.expect("two numbers")
 }
 
 /// What the pool's callbacks have heard: how often of each call, and whether it gave a value.
@@ -107,15 +114,17 @@ fn chaos(seed: u64) {
 
     let over = AtomicBool::new(false);
     let outcomes: Vec<_> = thread::scope(|scope| {
+        let _at_the_end = Raise(&over);
         scope.spawn(|| {
             let mut chance = Chance(seed ^ 0x5eed);
             while !over.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(10 + chance.next() % 20));
-                let pids = pool.worker_pids();
-                let which = usize::try_from(chance.next() % 3).unwrap_or(0);
-                if let Some(pid) = pids.get(which).and_then(|pid| i32::try_from(*pid).ok()) {
+                // One that has come up: the start of workers is not the subject.
+                let last = ran.notes().pop().map(|note| numbers_of(&note).1);
+                if let Some(pid) = last.filter(|pid| pool.worker_pids().contains(pid)) {
+                    let pid = Pid::from_raw(i32::try_from(pid).expect("a pid is small"));
                     // It may be gone by now, and that is as well.
-                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                    let _ = kill(pid, Signal::SIGKILL);
                 }
             }
         });
@@ -138,18 +147,16 @@ fn chaos(seed: u64) {
                 futures[at].2.wait_timeout(HANGS_FOR);
             }
         }
-        let outcomes = futures
-            .into_iter()
-            .map(|(n, fate, future)| (n, fate, future.id(), future.wait()))
-            .collect();
-        over.store(true, Ordering::SeqCst);
+        let outcomes = futures.into_iter();
         outcomes
+            .map(|(n, fate, future)| (n, fate, future.id(), future.wait()))
+            .collect()
     });
     drop(pool);
 
     let mut runs: HashMap<u64, u32> = HashMap::new();
     for note in ran.notes() {
-        *runs.entry(note.parse().expect("a number")).or_default() += 1;
+        *runs.entry(numbers_of(&note).0).or_default() += 1;
     }
     let heard = heard.lock().expect("nobody panics");
     assert_eq!(outcomes.len() as u64, CALLS);
