@@ -5,6 +5,7 @@ use std::{
     io,
     ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use super::record;
@@ -307,8 +308,9 @@ impl Link for RingLink {
         self.timed = timed;
     }
 
-    fn set_spin(&mut self, spin: u32) {
-        self.region.set_spin(spin.into());
+    fn set_spin(&mut self, spin: Duration) {
+        let nanos = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX);
+        self.region.set_spin(nanos);
     }
 
     fn wants_write(&self) -> bool {
