@@ -31,8 +31,10 @@ pub mod ring;
 
 mod ends;
 pub mod socket;
+mod transport;
 
 pub use ends::{Link, LinkState, Payload, Started, WorkerLink};
+pub use transport::Transport;
 
 #[cfg(test)]
 mod conformance;

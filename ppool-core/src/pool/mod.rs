@@ -6,6 +6,7 @@ mod gather;
 mod handle;
 mod map;
 mod options;
+mod pace;
 
 pub use builder::{PoolBuilder, Workers};
 pub use callbacks::Done;

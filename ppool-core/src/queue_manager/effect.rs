@@ -14,6 +14,9 @@ pub(crate) enum Effect<C> {
     Spawn(WorkerId),
     /// Send the work item to the worker.
     Send(WorkerId, WorkId),
+    /// Take the item back if the worker has not started it: another one has nothing to do. Answer
+    /// with `taken_back` when that came about.
+    TakeBack(WorkerId, WorkId),
     /// Tell the worker to finish what it has and leave.
     SendSentinel(WorkerId),
     /// Signal the worker's process.

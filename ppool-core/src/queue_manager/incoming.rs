@@ -3,18 +3,15 @@
 use super::{
     QueueManager,
     core::Core,
-    outcome::outcome_of,
-    reactor::Accepted,
     worker::{NotStarted, Started},
 };
 use crate::{
-    codec::ChunkReader,
     error::{BrokenPool, ExitHow, WorkerExit},
     ids::WorkerId,
-    link::LinkState,
+    link::{LinkState, Started as CallStarted},
     sys::pidfd::Exit,
     task::Registry,
-    wire::{Boot, CallOutcome, FromWorker, Hello, PROTOCOL, ResultItem},
+    wire::{Boot, FromWorker, Hello, PROTOCOL},
 };
 
 impl QueueManager {
@@ -55,13 +52,33 @@ impl QueueManager {
             return;
         };
         let state = worker.link.drive(&mut messages);
-        for message in messages {
-            self.message(core, id, message);
-        }
+        self.messages(core, id, messages);
         match state {
             Ok(LinkState::Open) => core.watch(id),
             // A link that fails is of no more use than a closed one.
             Ok(LinkState::Closed) | Err(_) => self.link_closed(core, id),
+        }
+    }
+
+    /// Takes what all links have that can be had without a system call.
+    pub(super) fn look(&self, core: &mut Core) {
+        for slot in 0..core.workers.len() {
+            let Some(worker) = core.workers[slot]
+                .as_mut()
+                .filter(|worker| worker.is_linked())
+            else {
+                continue;
+            };
+            let id = worker.id;
+            let mut messages = std::mem::take(&mut core.messages);
+            let taken = worker.link.take_results(&mut messages);
+            for message in messages.drain(..) {
+                self.message(core, id, message);
+            }
+            core.messages = messages;
+            if taken.is_err() {
+                self.link_closed(core, id);
+            }
         }
     }
 
@@ -77,22 +94,14 @@ impl QueueManager {
 
     /// The process of a worker has ended.
     pub(super) fn worker_exited(&self, core: &mut Core, id: WorkerId) {
-        // What it sent before it died comes first; a grandchild may hold the other end open, so
-        // the end of the stream is not waited for.
-        loop {
-            let Some(worker) = core.worker(id) else {
-                return;
-            };
-            let mut messages = Vec::new();
-            let state = worker.link.drive(&mut messages);
-            let nothing = messages.is_empty();
-            for message in messages {
-                self.message(core, id, message);
-            }
-            if nothing || !matches!(state, Ok(LinkState::Open)) {
-                break;
-            }
-        }
+        let mut messages = Vec::new();
+        let Some(worker) = core.worker(id) else {
+            return;
+        };
+        // What it sent before it died comes first; what can't be understood of it is lost with it.
+        let _ = worker.link.take_rest(&mut messages);
+        self.messages(core, id, messages);
+        let running = core.reactor.running(id);
         let Some(worker) = core.worker(id) else {
             return;
         };
@@ -112,7 +121,11 @@ impl QueueManager {
             peak_memory: status.peak_memory,
             stderr_tail: None,
         };
-        let started = !worker.link.is_unread();
+        let started = match running.and_then(|id| worker.link.started(id)) {
+            Some(started) => started != CallStarted::No,
+            // The transport can't tell of calls; it knows whether the last was read.
+            None => !worker.link.is_unread(),
+        };
         core.unwatch(id);
         core.workers[id.slot.0 as usize] = None;
         let now = self.now();
@@ -120,6 +133,12 @@ impl QueueManager {
             reactor, effects, ..
         } = core;
         reactor.exited(id, &exit, started, now, effects);
+    }
+
+    fn messages(&self, core: &mut Core, id: WorkerId, messages: Vec<FromWorker>) {
+        for message in messages {
+            self.message(core, id, message);
+        }
     }
 
     fn message(&self, core: &mut Core, id: WorkerId, message: FromWorker) {
@@ -138,36 +157,7 @@ impl QueueManager {
                 let cause = BrokenPool::new(format!("a worker could not start: {message}"));
                 reactor.start_failed(id, cause, now, effects);
             }
-            FromWorker::Result(ResultItem {
-                work_id,
-                attempt,
-                index,
-                outcome: CallOutcome::Values { count, bytes, .. },
-            }) => {
-                let values = ChunkReader::new(&bytes).take(count as usize);
-                for (index, value) in (index..).zip(values) {
-                    let result = FromWorker::Result(ResultItem {
-                        work_id,
-                        attempt,
-                        index,
-                        outcome: CallOutcome::Value(value.to_vec()),
-                    });
-                    self.message(core, id, result);
-                }
-            }
-            FromWorker::Result(result) => {
-                let ResultItem {
-                    work_id,
-                    attempt,
-                    index,
-                    outcome,
-                } = result;
-                let accepted = reactor.result(id, work_id, attempt, index, now, effects);
-                if let Some(Accepted::Value(cargo, index)) = accepted {
-                    let outcome = outcome_of(cargo.entry, work_id, outcome);
-                    core.hooks.extend(cargo.sink.resolve(index, outcome));
-                }
-            }
+            FromWorker::Result(result) => self.result(core, id, result),
             FromWorker::Bye | FromWorker::Doorbell => {}
         }
     }

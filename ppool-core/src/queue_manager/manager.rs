@@ -12,16 +12,23 @@ use std::{
 
 use super::{
     Cargo,
-    core::Core,
+    core::{Core, Sleep},
     effect::{Effect, Refusal},
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
     future::{CallControl, CallState, CallbackRunner, Callbacks},
     ids::WorkId,
+    link::Transport,
     supervise::LaunchConfig,
     wire::Boot,
 };
+
+/// How long a thread that waits for a call looks after the links before it sleeps: some times what
+/// waking a thread on another processor costs.
+const HELP: Duration = Duration::from_micros(50);
+/// How often it looks at the call between two looks at the links.
+const LOOKS: u32 = 16;
 
 /// What a pool's builder settled.
 #[derive(Debug)]
@@ -32,11 +39,15 @@ pub(crate) struct Settings {
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
     pub(crate) callbacks: Callbacks,
+    /// How many processors there are.
+    pub(crate) cores: usize,
 }
 
 /// The state behind a pool, shared by its handle, its futures and the queue-manager thread.
 pub(crate) struct QueueManager {
     pub(crate) settings: Settings,
+    /// How calls travel.
+    pub(super) transport: Transport,
     pub(super) core: Mutex<Core>,
     /// A place in the queue has become free, or will never.
     pub(super) room: Condvar,
@@ -57,8 +68,14 @@ pub(crate) struct Refused {
 impl QueueManager {
     /// The state of a pool that has not started anything.
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let transport = Transport::from_environment();
         Arc::new(QueueManager {
-            core: Mutex::new(Core::new(settings.limits)),
+            transport,
+            core: Mutex::new(Core::new(
+                settings.limits,
+                transport.call_queue(),
+                settings.cores,
+            )),
             room: Condvar::new(),
             progress: Condvar::new(),
             ended: Condvar::new(),
@@ -344,5 +361,47 @@ impl CallControl for QueueManager {
 
     fn callbacks(&self) -> &CallbackRunner {
         &self.callbacks
+    }
+
+    /// Looks after the links itself for a bounded while, if a processor is free for that: then the
+    /// worker, which still spins too, and this thread meet without a system call.
+    fn help_until_done(&self, state: &CallState, deadline: Option<Instant>) {
+        if self.transport == Transport::Socket || self.is_forked() {
+            return;
+        }
+        let mut core = self.lock();
+        // A processor for each worker that is busy, and one for this thread.
+        if core.reactor.busy_and_idle().0 >= self.settings.cores {
+            return;
+        }
+        let start = Instant::now();
+        let end = deadline.map_or(start + HELP, |deadline| deadline.min(start + HELP));
+        core.helpers += 1;
+        core.tend_links();
+        loop {
+            self.look(&mut core);
+            self.settle(core);
+            for _ in 0..LOOKS {
+                if state.is_done() {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            core = self.lock();
+            if state.is_done() || Instant::now() >= end {
+                break;
+            }
+        }
+        core.helpers -= 1;
+        if core.helpers == 0 && core.sleep != Sleep::Awake {
+            // The queue-manager thread sleeps: a worker has to wake it from now on.
+            self.look(&mut core);
+            if !core.leave_links()
+                && let Some(engine) = &core.engine
+            {
+                engine.io.wakeup.wake();
+            }
+        }
+        self.settle(core);
     }
 }

@@ -24,6 +24,7 @@ mod incoming;
 mod manager;
 mod outcome;
 mod reactor;
+mod results;
 #[cfg(test)]
 mod simulation;
 mod token;

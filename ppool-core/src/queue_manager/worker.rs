@@ -11,6 +11,10 @@ use crate::{
     wire::CallItem,
 };
 
+/// How often a worker without work looks for some before it sleeps: about as long as waking it would
+/// take.
+const SPIN: Duration = Duration::from_micros(100);
+
 /// One worker process.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -53,6 +57,11 @@ impl NotStarted {
 }
 
 impl Worker {
+    /// Whether its link is of use.
+    pub(super) fn is_linked(&self) -> bool {
+        self.watched.is_some()
+    }
+
     pub(super) fn signal(&self, signal: StopSignal) {
         let number = match signal {
             StopSignal::Terminate => nix::libc::SIGTERM,
@@ -84,7 +93,18 @@ impl Core {
             count: item.count - item.next,
         };
         let payload = cargo.payload_from(item.next, item.count);
-        self.with_link(worker, |link| link.send_call(call, payload));
+        // The worker may look for more work when this is done, if the other workers and a thread of
+        // this process leave a processor for it.
+        let others = self.reactor.busy_and_idle().0.saturating_sub(1);
+        let spin = if others + 1 < self.cores {
+            SPIN
+        } else {
+            Duration::ZERO
+        };
+        self.with_link(worker, |link| {
+            link.set_spin(spin);
+            link.send_call(call, payload)
+        });
         cargo.sink.starts();
     }
 
@@ -97,6 +117,16 @@ impl Core {
             self.reactor.revoked(worker, id, now, &mut self.effects);
         }
         revoked
+    }
+
+    /// Takes a call back for another worker, if it has not started.
+    pub(super) fn take_back(&mut self, worker: WorkerId, id: WorkId, now: Duration) {
+        if self
+            .worker(worker)
+            .is_some_and(|worker| worker.link.revoke(id))
+        {
+            self.reactor.taken_back(worker, id, now, &mut self.effects);
+        }
     }
 
     /// Uses the link of a worker. A link that fails is the business of its exit: the worker is

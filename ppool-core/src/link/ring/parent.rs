@@ -310,7 +310,10 @@ impl Link for RingLink {
 
     fn set_spin(&mut self, spin: Duration) {
         let nanos = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX);
-        self.region.set_spin(nanos);
+        // The word is only written when it changes: the worker looks at it while it spins.
+        if self.region.spin() != nanos {
+            self.region.set_spin(nanos);
+        }
     }
 
     fn wants_write(&self) -> bool {

@@ -76,20 +76,43 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
-        let Some(row) = self.row(worker) else {
-            self.stale += 1;
-            return;
-        };
-        let Some(at) = row.in_flight.iter().position(|&held| held == id) else {
-            self.stale += 1;
-            return;
-        };
-        row.in_flight.remove(at);
-        if row.in_flight.is_empty() && row.state == State::Ready {
-            self.idle.push(worker.slot);
+        if self.release(worker, id, now) {
+            self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
+            self.advance(now, effects);
         }
-        self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
-        self.advance(now, effects);
+    }
+
+    /// The worker gave up an item that it had not started: another one gets it.
+    pub(crate) fn taken_back(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        if self.release(worker, id, now) {
+            self.requeue(id, effects);
+            self.advance(now, effects);
+        }
+    }
+
+    /// Removes an item from what a worker has. False when it doesn't have it.
+    fn release(&mut self, worker: WorkerId, id: WorkId, now: Duration) -> bool {
+        let held = self.row(worker).and_then(|row| {
+            let at = row.in_flight.iter().position(|&held| held == id)?;
+            row.in_flight.remove(at);
+            if at == 0 {
+                row.running_since = now;
+                row.head_since = now;
+            }
+            Some(row.in_flight.is_empty() && row.state == State::Ready)
+        });
+        match held {
+            None => self.stale += 1,
+            Some(true) => self.idle.push(worker.slot),
+            Some(false) => {}
+        }
+        held.is_some()
     }
 
     /// Stops a call, also one that runs. False when it is resolved already.

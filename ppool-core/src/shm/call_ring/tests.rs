@@ -51,7 +51,7 @@ fn calls_come_in_order_with_their_arguments() {
     assert!(!taker.has_some());
     assert!(take(&mut taker).is_none());
     let lens = [0, 1, 8, 63, 64, 65, 40, 3];
-    for (work_id, len) in (0_u64..).zip(lens.into_iter().cycle().take(50)) {
+    for (work_id, len) in (0u64..).zip(lens.into_iter().cycle().take(50)) {
         let bytes = vec![work_id.to_le_bytes()[0]; len];
         let told = Entry {
             task: work_id << 40,
