@@ -19,7 +19,6 @@ use crate::{
     error::{BuildError, BuildErrorKind, EncodeError, TaskError},
     future::Callbacks,
     ids::{WorkId, WorkerId},
-    link::Transport,
     queue_manager::{Limits, QueueManager, Settings},
     supervise::LaunchConfig,
     task::{Registry, Task},
@@ -231,13 +230,10 @@ impl PoolBuilder {
 
     /// The pool, when the settings are known to make sense.
     pub(super) fn build_with_defaults(self) -> Pool {
-        let transport = Transport::from_environment();
         let settings = Settings {
-            transport,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits {
                 workers: u32::try_from(self.workers).expect("the number was checked, or is small"),
-                call_queue: transport.call_queue(),
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
                 start_timeout: self.start_timeout,

@@ -66,9 +66,9 @@ pub(super) enum Sleep {
 }
 
 impl Core {
-    pub(super) fn new(limits: Limits, cores: usize) -> Self {
+    pub(super) fn new(limits: Limits, call_queue: usize, cores: usize) -> Self {
         Core {
-            reactor: Reactor::new(limits),
+            reactor: Reactor::new(limits, call_queue),
             effects: Vec::new(),
             hooks: Vec::new(),
             running_hooks: 0,

@@ -69,7 +69,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
 /// it, and without the lock, because it takes a millisecond.
 fn start(manager: &QueueManager, worker: WorkerId) {
     let started = match supervise::launch(&manager.settings.launch, worker) {
-        Ok(launched) => match manager.settings.transport.link(launched.socket) {
+        Ok(launched) => match manager.transport.link(launched.socket) {
             Ok(link) => Ok(Started {
                 pid: launched.pid,
                 exit_watch: launched.exit_watch,

@@ -39,8 +39,6 @@ pub(crate) struct Settings {
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
     pub(crate) callbacks: Callbacks,
-    /// How calls travel.
-    pub(crate) transport: Transport,
     /// How many processors there are.
     pub(crate) cores: usize,
 }
@@ -48,6 +46,8 @@ pub(crate) struct Settings {
 /// The state behind a pool, shared by its handle, its futures and the queue-manager thread.
 pub(crate) struct QueueManager {
     pub(crate) settings: Settings,
+    /// How calls travel.
+    pub(super) transport: Transport,
     pub(super) core: Mutex<Core>,
     /// A place in the queue has become free, or will never.
     pub(super) room: Condvar,
@@ -68,8 +68,14 @@ pub(crate) struct Refused {
 impl QueueManager {
     /// The state of a pool that has not started anything.
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let transport = Transport::from_environment();
         Arc::new(QueueManager {
-            core: Mutex::new(Core::new(settings.limits, settings.cores)),
+            transport,
+            core: Mutex::new(Core::new(
+                settings.limits,
+                transport.call_queue(),
+                settings.cores,
+            )),
             room: Condvar::new(),
             progress: Condvar::new(),
             ended: Condvar::new(),
@@ -360,7 +366,7 @@ impl CallControl for QueueManager {
     /// Looks after the links itself for a bounded while, if a processor is free for that: then the
     /// worker, which still spins too, and this thread meet without a system call.
     fn help_until_done(&self, state: &CallState, deadline: Option<Instant>) {
-        if self.settings.transport == Transport::Socket || self.is_forked() {
+        if self.transport == Transport::Socket || self.is_forked() {
             return;
         }
         let mut core = self.lock();

@@ -68,6 +68,9 @@ impl QueueManager {
         let Core {
             reactor, effects, ..
         } = &mut *core;
+        if matches!(&outcome, CallOutcome::Panicked(panic) if panic.fatal) {
+            reactor.dying(worker, now);
+        }
         let accepted = reactor.result(worker, work_id, attempt, calls, now, effects);
         if let Some(Accepted::Value { cargo, index, ran }) = accepted {
             let outcome = outcome_of(cargo.entry, work_id, outcome);

@@ -68,6 +68,7 @@ struct World {
     random: fastrand::Rng,
     reactor: Reactor<usize>,
     limits: Limits,
+    call_queue: usize,
     now: Duration,
     submissions: Vec<Submission>,
     processes: BTreeMap<WorkerId, Process>,
@@ -84,15 +85,16 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         let limits = Limits {
             workers: random.u32(1..4),
-            call_queue: random.usize(1..4),
             queue_capacity: random.usize(1..8),
             grace: Duration::from_millis(50),
             start_timeout: Duration::from_millis(500),
             leave_timeout: Duration::from_millis(100),
         };
+        let call_queue = random.usize(1..4);
         World {
-            reactor: Reactor::new(limits),
+            reactor: Reactor::new(limits, call_queue),
             limits,
+            call_queue,
             now: Duration::ZERO,
             submissions: Vec::new(),
             processes: BTreeMap::new(),
@@ -180,7 +182,7 @@ impl World {
                 assert_eq!(process.phase, Phase::Ready, "it is sent to the ready");
                 assert!(!process.leaving, "nothing is sent after the sentinel");
                 process.calls.push_back(held);
-                assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
+                assert!(process.calls.len() <= self.call_queue, "Q-1");
             }
             Effect::TakeBack(worker, id) => self.asked_back.push((worker, id)),
             Effect::SendSentinel(worker) => {
@@ -226,7 +228,7 @@ impl World {
     }
 
     fn check(&self) {
-        let in_flight = self.limits.workers as usize * self.limits.call_queue;
+        let in_flight = self.limits.workers as usize * self.call_queue;
         assert!(
             self.reactor.pending() <= self.limits.queue_capacity + in_flight,
             "Q-1: too many wait"
@@ -437,8 +439,12 @@ impl World {
         if process.phase == Phase::Wanted || (process.phase == Phase::Starting && !self.rough) {
             return;
         }
-        if self.random.bool() {
-            self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects));
+        match self.random.u8(0..4) {
+            0 | 1 => {
+                self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects))
+            }
+            2 => self.tell(|world, _| world.reactor.dying(worker, world.now)),
+            _ => {}
         }
         self.die(
             worker,

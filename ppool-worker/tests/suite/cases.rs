@@ -7,7 +7,6 @@ use ppool_core::{
     RemotePanic,
     codec::{Decoder, Lane},
     error::ExitHow,
-    link::Link,
     sys::{fcntl::duplicate, signal::SIGABRT},
     task::Registry,
     wire::{CallOutcome, FromWorker, PARENT_LOST_EXIT, START_FAILED_EXIT},

@@ -11,7 +11,7 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ppool_core::{
     error::ExitHow,
-    link::{Link, socket::SocketLink},
+    link::socket::SocketLink,
     supervise::launcher::{LaunchConfig, launch},
     sys::pidfd::ExitWatch,
     wire::{Boot, FromWorker},

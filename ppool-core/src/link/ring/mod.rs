@@ -9,7 +9,7 @@
 //!             calls and results that are too large, or have descriptors; the end
 //! ```
 //!
-//! The region ([`crate::shm`]) is made by the parent and travels with the boot message.
+//! The region (`crate::shm`) is made by the parent and travels with the boot message.
 //!
 //! # Order
 //!
@@ -25,7 +25,7 @@
 //!   the worker sends a doorbell by the socket, which makes the descriptor readable. One word from the
 //!   worker for each sleep, however many results.
 //!
-//! No side makes a system call while the other is awake ([`crate::shm::bell`] has the protocol).
+//! No side makes a system call while the other is awake (`crate::shm::bell` has the protocol).
 //!
 //! # Failure
 //!

@@ -56,7 +56,7 @@ impl<C: Clone> Reactor<C> {
     /// When a worker has nothing to do and nothing waits, asks for what lies with another one behind
     /// the call that it runs.
     fn balance(&mut self, effects: &mut Vec<Effect<C>>) {
-        if self.limits.call_queue == 1 || self.idle.is_empty() || !self.pending.is_empty() {
+        if self.call_queue == 1 || self.idle.is_empty() || !self.pending.is_empty() {
             return;
         }
         let longest = self
@@ -76,13 +76,13 @@ impl<C: Clone> Reactor<C> {
         if let Some(&slot) = self.idle.last() {
             return Some(slot);
         }
-        if self.limits.call_queue == 1 {
+        if self.call_queue == 1 {
             return None;
         }
         self.slots()
             .filter(|slot| self.rows[slot.0 as usize].state == State::Ready)
             .min_by_key(|slot| self.rows[slot.0 as usize].in_flight.len())
-            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.limits.call_queue)
+            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.call_queue)
     }
 
     /// Starts workers for vacant slots while more are wanted.

@@ -23,8 +23,6 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Limits {
     /// How many workers there are.
     pub(crate) workers: u32,
-    /// How many items one worker may have at a time, the running one included.
-    pub(crate) call_queue: usize,
     /// How many items may wait.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
@@ -122,6 +120,8 @@ pub(super) enum Life {
 #[derive(Debug)]
 pub(crate) struct Reactor<C> {
     pub(super) limits: Limits,
+    /// How many items one worker may have at a time, the running one included.
+    pub(super) call_queue: usize,
     pub(super) items: WorkItems<C>,
     pub(super) pending: Pending,
     pub(super) rows: Vec<Row>,
@@ -142,7 +142,7 @@ pub(crate) struct Reactor<C> {
 
 impl<C: Clone> Reactor<C> {
     /// A pool without workers and calls.
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, call_queue: usize) -> Self {
         let row = || Row {
             generation: 0,
             state: State::Vacant {
@@ -156,6 +156,7 @@ impl<C: Clone> Reactor<C> {
         Reactor {
             rows: (0..limits.workers).map(|_| row()).collect(),
             limits,
+            call_queue,
             items: WorkItems::default(),
             pending: Pending::default(),
             idle: Vec::new(),

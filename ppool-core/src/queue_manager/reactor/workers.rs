@@ -13,6 +13,9 @@ use crate::{
     queue_manager::effect::{Effect, Failure, StopSignal},
 };
 
+/// The number of the signal, which this pure room can't ask the system for.
+const SIGKILL: i32 = 9;
+
 impl<C: Clone> Reactor<C> {
     /// The process exists.
     pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
@@ -186,6 +189,17 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
+    /// The worker says that its process ends by itself now: it gets nothing more.
+    pub(crate) fn dying(&mut self, worker: WorkerId, now: Duration) {
+        let deadline = now + self.limits.grace;
+        if let Some(row) = self.row(worker)
+            && row.state == State::Ready
+        {
+            row.state = State::Leaving { deadline };
+            self.idle.retain(|&slot| slot != worker.slot);
+        }
+    }
+
     /// The process is gone, and everything that it sent has been told before. `started` says
     /// whether the first of the calls that it had was running.
     pub(crate) fn exited(
@@ -201,11 +215,18 @@ impl<C: Clone> Reactor<C> {
             return;
         };
         let before = row.state;
-        if matches!(before, State::Starting { .. }) && exit.how == ExitHow::Code(SHORTAGE_EXIT) {
-            let cause = BrokenPool::new(
-                "a worker process could not start its threads: there are too many processes, or \
-                 too little memory",
-            );
+        let refused = match exit.how {
+            ExitHow::Code(SHORTAGE_EXIT) => Some(
+                "could not start its threads: there are too many processes, or too little memory",
+            ),
+            // Mostly the kernel, when memory has run out.
+            ExitHow::Signal {
+                number: SIGKILL, ..
+            } => Some("was killed by SIGKILL before it was ready"),
+            _ => None,
+        };
+        if let (State::Starting { .. }, Some(why)) = (before, refused) {
+            let cause = BrokenPool::new(format!("worker process {} {why}", exit.pid));
             self.start_refused(worker, cause, now, effects);
             self.advance(now, effects);
             return;
