@@ -18,7 +18,7 @@ use super::{
     gather::{Chunk, Gather, Order, Piece},
     handle::{Pool, PoolParts},
     options::Options,
-    pace::Pace,
+    pace::{FULL, Pace},
 };
 use crate::{
     codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
@@ -182,7 +182,12 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         let mut failed = None;
         let mut more = true;
         let lanes = T::lanes();
-        while u64::from(chunk.count()) < size {
+        // Only a size that somebody has asked for is kept whatever the inputs take.
+        let full = match self.options.chunk_size {
+            Some(_) => usize::MAX,
+            None => FULL,
+        };
+        while u64::from(chunk.count()) < size && chunk.byte_len() < full {
             let Some(args) = inputs.next() else {
                 more = false;
                 break;
