@@ -175,6 +175,17 @@ impl<C: Clone> Reactor<C> {
         self.items.get(id)
     }
 
+    /// Every item that a worker has, the running ones too.
+    pub(crate) fn in_flight(&self) -> Vec<(WorkerId, WorkId)> {
+        self.slots()
+            .flat_map(|slot| {
+                let worker = self.worker(slot);
+                let row = &self.rows[slot.0 as usize];
+                row.in_flight.iter().map(move |&id| (worker, id))
+            })
+            .collect()
+    }
+
     /// The item that the worker runs, or will run next.
     pub(crate) fn running(&self, worker: WorkerId) -> Option<WorkId> {
         self.rows
