@@ -23,7 +23,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Limits {
     /// How many workers there are.
     pub(crate) workers: u32,
-    /// How many items may wait.
+    /// How many items may wait, with the pool or behind another one with a worker.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
@@ -206,8 +206,13 @@ impl<C: Clone> Reactor<C> {
 
     /// How many workers run a call, and how many are ready for one.
     pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
+        (self.busy(), self.idle.len())
+    }
+
+    /// How many workers run a call.
+    pub(super) fn busy(&self) -> usize {
         let busy = self.rows.iter().filter(|row| !row.in_flight.is_empty());
-        (busy.count(), self.idle.len())
+        busy.count()
     }
 
     /// Why no worker can be started, if so.
