@@ -95,8 +95,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many calls may wait for a worker, at least 1; `submit` blocks when so many do. Default:
-    /// 1,048,576.
+    /// How many calls may wait for their turn, at least 1, besides those that run; `submit` blocks
+    /// when so many do. Default: 1,048,576.
     pub fn queue_capacity(mut self, calls: usize) -> Self {
         self.queue_capacity = calls;
         self

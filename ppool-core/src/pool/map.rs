@@ -18,7 +18,7 @@ use super::{
     gather::{Chunk, Gather, MakeHook, Order, Piece},
     handle::{Pool, PoolParts},
     options::Options,
-    pace::Pace,
+    pace::{FULL, Pace},
 };
 use crate::{
     codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
@@ -46,7 +46,7 @@ const LEAST_WINDOW: usize = 32;
 pub struct Imap<T: Task, I: Iterator> {
     pub(super) pool: Arc<PoolParts>,
     task: PhantomData<T>,
-    options: Options<T::Output>,
+    pub(super) options: Options<T::Output>,
     /// `None` once they have ended, or the pool takes no more.
     pub(super) inputs: Option<I>,
     pub(super) gather: Arc<Gather>,
@@ -209,7 +209,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             chunk,
             failed,
             mut more,
-        } = fill::<T, _>(inputs, size);
+        } = fill::<T, _>(inputs, size, self.options.chunk_size.is_some());
         if chunk.count() > 0 && !self.submit(chunk) {
             more = false;
         }
@@ -359,8 +359,9 @@ pub(super) struct Filled {
     pub(super) more: bool,
 }
 
-/// Pulls up to `size` inputs and encodes them.
-pub(super) fn fill<T: Task, I>(inputs: &mut I, size: u64) -> Filled
+/// Pulls up to `size` inputs and encodes them: exactly so many when the user has fixed the size, else
+/// until the chunk has as many bytes as it should.
+pub(super) fn fill<T: Task, I>(inputs: &mut I, size: u64, fixed: bool) -> Filled
 where
     I: Iterator<Item: IntoArgs<T::Args>>,
 {
@@ -370,7 +371,8 @@ where
         more: true,
     };
     let lanes = T::lanes();
-    while u64::from(filled.chunk.count()) < size {
+    let full = if fixed { usize::MAX } else { FULL };
+    while u64::from(filled.chunk.count()) < size && filled.chunk.byte_len() < full {
         let Some(args) = inputs.next() else {
             filled.more = false;
             break;

@@ -72,7 +72,7 @@ impl<T: Task> Feeder<'_, T> {
                 chunk,
                 failed,
                 more,
-            } = fill::<T, _>(&mut inputs, size);
+            } = fill::<T, _>(&mut inputs, size, self.options.chunk_size.is_some());
             if chunk.count() > 0 {
                 self.submit(chunk.count(), chunk.into_bytes());
             }

@@ -229,7 +229,17 @@ impl QueueManager {
 
     /// Cancels every call that has not started.
     pub(crate) fn cancel_pending(&self) {
-        self.change(|reactor, _now, effects| reactor.cancel_pending(effects));
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        reactor.cancel_pending(effects);
+        // Calls may lie with workers that have not started them.
+        for (worker, id) in core.reactor.in_flight() {
+            core.revoke(worker, id, self.now());
+        }
+        self.room.notify_all();
+        self.settle(core);
     }
 
     /// Ends everything now.

@@ -24,7 +24,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Limits {
     /// How many workers there are.
     pub(crate) workers: u32,
-    /// How many items may wait.
+    /// How many items may wait, with the pool or behind another one with a worker.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
@@ -179,6 +179,17 @@ impl<C: Clone> Reactor<C> {
         self.items.get(id)
     }
 
+    /// Every item that a worker has, the running ones too.
+    pub(crate) fn in_flight(&self) -> Vec<(WorkerId, WorkId)> {
+        self.slots()
+            .flat_map(|slot| {
+                let worker = self.worker(slot);
+                let row = &self.rows[slot.0 as usize];
+                row.in_flight.iter().map(move |&id| (worker, id))
+            })
+            .collect()
+    }
+
     /// The item that the worker runs, or will run next.
     pub(crate) fn running(&self, worker: WorkerId) -> Option<WorkId> {
         self.rows
@@ -199,8 +210,13 @@ impl<C: Clone> Reactor<C> {
 
     /// How many workers run a call, and how many are ready for one.
     pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
+        (self.busy(), self.idle.len())
+    }
+
+    /// How many workers run a call.
+    pub(super) fn busy(&self) -> usize {
         let busy = self.rows.iter().filter(|row| !row.in_flight.is_empty());
-        (busy.count(), self.idle.len())
+        busy.count()
     }
 
     /// Why no worker can be started, if so.
