@@ -26,10 +26,14 @@ pub use error::{
     TaskError, TaskErrorKind, WorkerExit,
 };
 pub use future::{
-    AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
+    AsCompleted, Callbacks, MapFuture, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
+#[cfg(all(feature = "stream", not(loom)))]
+pub use pool::ImapStream;
 #[cfg(not(loom))]
-pub use pool::{Done, Imap, Pool, PoolBuilder, Shutdown, TaskCall, Workers};
+pub use pool::{
+    Call, Done, Finalized, Imap, LostCall, Pool, PoolBuilder, Shutdown, TaskCall, Workers,
+};
 pub use task::{Callable, Task, TaskObject};
 
 #[doc(hidden)]

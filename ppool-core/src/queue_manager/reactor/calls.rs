@@ -66,7 +66,7 @@ impl<C: Clone> Reactor<C> {
     /// Takes a call back if it has not started.
     pub(crate) fn cancel(&mut self, id: WorkId, effects: &mut Vec<Effect<C>>) -> Cancel {
         match self.items.get(id).map(|item| item.place) {
-            None => Cancel::TooLate,
+            None | Some(Place::Here) => Cancel::TooLate,
             Some(Place::Waiting) => {
                 self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
                 self.forget_waiting(1);

@@ -24,9 +24,11 @@
 
 mod calls;
 mod decide;
+mod lifetime;
 mod state;
 mod time;
 mod workers;
 
+pub(crate) use lifetime::Departures;
 pub(crate) use state::{Accepted, Calls, Cancel, Limits, Reactor, Terms};
 use state::{FIRST_PAUSE, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES, START_DEATHS, State};

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::Departures;
 use crate::{
     error::BrokenPool,
     ids::{Generation, Slot, WorkId, WorkerId},
@@ -138,6 +139,8 @@ pub(crate) struct Reactor<C> {
     pub(super) spawn_failures: u32,
     /// Messages of workers that were gone, or about calls that were resolved.
     pub(super) stale: u64,
+    /// How workers that are gone have left.
+    pub(super) departures: Departures,
 }
 
 impl<C: Clone> Reactor<C> {
@@ -167,6 +170,7 @@ impl<C: Clone> Reactor<C> {
             start_deaths: 0,
             spawn_failures: 0,
             stale: 0,
+            departures: Departures::default(),
         }
     }
 
