@@ -111,6 +111,10 @@ struct Ends {
 }
 
 /// The call thread's ends of its link.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it lives as long as the process"
+)]
 enum CallEnds {
     Socket(QueuedCalls, SocketResults),
     Ring(RingCalls, RingResults),

@@ -5,6 +5,7 @@ use std::{
     ops::Range,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -82,9 +83,9 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// Whether the calls that are sent from now on say when they started.
     fn set_timed(&mut self, _timed: bool) {}
 
-    /// How often a worker without work looks for some before it sleeps; 0 when no processor is free.
-    /// Takes effect at the worker's next look.
-    fn set_spin(&mut self, _spin: u32) {}
+    /// For how long a worker without work looks for some before it sleeps; zero, as it is at first,
+    /// when no processor is free. A worker that is looking right now hears of it, too.
+    fn set_spin(&mut self, _spin: Duration) {}
 
     /// Receives what can be had without a system call: nothing, for most transports.
     ///

@@ -104,6 +104,7 @@ pub struct PoolBuilder {
     current_dir: Option<PathBuf>,
     callbacks: Callbacks,
     pool_callbacks: PoolCallbacks,
+    in_process: bool,
 }
 
 impl fmt::Debug for PoolBuilder {
@@ -140,6 +141,7 @@ impl PoolBuilder {
             current_dir: None,
             callbacks: Callbacks::Background,
             pool_callbacks: PoolCallbacks::default(),
+            in_process: false,
         }
     }
 
@@ -215,8 +217,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many calls may wait for a worker, at least 1; `submit` blocks when so many do. Default:
-    /// 1,048,576.
+    /// How many calls may wait for their turn, at least 1, besides those that run; `submit` blocks
+    /// when so many do. Default: 1,048,576.
     pub fn queue_capacity(mut self, calls: usize) -> Self {
         self.queue_capacity = calls;
         self
@@ -307,6 +309,26 @@ impl PoolBuilder {
         self
     }
 
+    /// Runs every call in this process, on the thread that submits it, before `submit` returns: for
+    /// debugging, where a breakpoint in a task, a profiler or a plain `dbg!` should work. Programs
+    /// need no change otherwise: arguments and results are encoded and decoded, and the initializer
+    /// and finalizer run, as if there were a worker.
+    ///
+    /// What only a process of its own can give is missing:
+    ///
+    /// - A task that ends its process, or crashes, ends this one. Panics are caught, unless the
+    ///   program was built with `panic = "abort"`; the usual panic hook reports them too.
+    /// - Time limits are not enforced, and a call that runs can't be stopped. None ever waits, so
+    ///   none can be cancelled either.
+    /// - Nothing runs in parallel, but for calls that are submitted by several threads at once.
+    /// - The number of workers, their environment, directory and limits mean nothing;
+    ///   `worker::current()` is `None`; statics and what `worker::set_state` keeps are those of
+    ///   this process.
+    pub fn in_process(mut self) -> Self {
+        self.in_process = true;
+        self
+    }
+
     /// Makes the pool. Workers start with its first call.
     ///
     /// # Errors
@@ -355,10 +377,13 @@ impl PoolBuilder {
 
     /// The pool, when the settings are known to make sense.
     pub(super) fn build_with_defaults(self) -> Pool {
-        let (min_workers, max_workers) = self
-            .workers
-            .limits()
-            .expect("the numbers were checked, or are the usual ones");
+        let (min_workers, max_workers) = match self.in_process {
+            true => (0, 0),
+            false => self
+                .workers
+                .limits()
+                .expect("the numbers were checked, or are the usual ones"),
+        };
         let settings = Settings {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits {
@@ -391,6 +416,7 @@ impl PoolBuilder {
             },
             name: self.name,
             callbacks: self.callbacks,
+            in_process: self.in_process,
         };
         Pool {
             parts: Arc::new(PoolParts {

@@ -261,7 +261,8 @@ impl Pool {
     ///
     /// More workers start as soon as they are wanted: up to `min` at once (once the pool has had a
     /// call), the others when calls wait. Workers that are too many leave: idle ones at once, the
-    /// others after the calls that they have; no call is interrupted.
+    /// others after the calls that they have; no call is interrupted. A pool that runs its calls
+    /// [in this process](PoolBuilder::in_process) has no workers, and stays as it is.
     ///
     /// # Errors
     /// When the pool could not be built with this number of workers. Nothing changes then.

@@ -2,19 +2,27 @@
 
 mod broadcast;
 mod builder;
+mod call;
 mod callbacks;
+mod finalize;
 mod gather;
 mod handle;
 mod map;
+mod map_async;
 mod options;
 mod pace;
 mod stats;
+#[cfg(feature = "stream")]
+mod stream;
 
 pub use builder::{PoolBuilder, Workers};
+pub use call::Call;
 pub use callbacks::Done;
 pub use handle::{Pool, Shutdown};
 pub use map::Imap;
 pub use options::TaskCall;
 pub use stats::{PoolStats, WorkerState, WorkerStats};
+#[cfg(feature = "stream")]
+pub use stream::ImapStream;
 
-pub use crate::queue_manager::{TimeBucket, TimeStats};
+pub use crate::queue_manager::{Finalized, LostCall, TimeBucket, TimeStats};

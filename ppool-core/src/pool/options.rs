@@ -21,6 +21,15 @@ pub(super) struct Options<R> {
     pub(super) callbacks: CallCallbacks<R>,
 }
 
+impl<R> Clone for Options<R> {
+    fn clone(&self) -> Self {
+        Options {
+            callbacks: self.callbacks.clone(),
+            ..*self
+        }
+    }
+}
+
 impl<R> Default for Options<R> {
     fn default() -> Self {
         Options {

@@ -17,6 +17,10 @@ const GROWTH: u64 = 8;
 /// The most calls of a chunk.
 const LARGEST: u64 = 16_384;
 
+/// A chunk is full when its arguments take so many bytes: what a worker's ring carries, and little
+/// enough that the chunks in flight don't count.
+pub(super) const FULL: usize = 32 << 10;
+
 /// What a map has learned of the cost of its calls.
 #[derive(Debug, Default)]
 pub(super) struct Pace {

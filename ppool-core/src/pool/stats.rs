@@ -23,9 +23,10 @@ pub struct PoolStats {
     pub min_workers: usize,
     /// The most workers.
     pub max_workers: usize,
-    /// Calls that wait for a worker.
+    /// Calls that have not begun, wherever they wait: in the pool's queue, or in a worker's behind
+    /// the call that it runs.
     pub pending: u64,
-    /// Calls that a worker has: those that run, and those that lie in its queue behind them.
+    /// Calls that run.
     pub in_flight: u64,
     /// Calls that were ever accepted.
     pub submitted: u64,

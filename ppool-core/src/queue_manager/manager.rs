@@ -14,6 +14,7 @@ use super::{
     Cargo,
     core::{Core, Sleep},
     effect::{Effect, Refusal},
+    in_process::InProcess,
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
     pub(crate) callbacks: Callbacks,
+    /// Whether calls run in this process, on the threads that submit them.
+    pub(crate) in_process: bool,
     /// How many processors there are.
     pub(crate) cores: usize,
 }
@@ -59,7 +62,10 @@ pub(crate) struct QueueManager {
     pub(super) epoch: Instant,
     /// The process that started the queue-manager thread: a fork of it has no such thread.
     pub(super) owner: AtomicU32,
+    /// There when calls run in this process.
+    pub(super) in_process: Option<InProcess>,
 }
+
 /// Why a call was not accepted, with what it carried.
 pub(crate) struct Refused {
     pub(crate) why: Refusal,
@@ -82,6 +88,7 @@ impl QueueManager {
             callbacks: CallbackRunner::new(settings.callbacks),
             epoch: Instant::now(),
             owner: AtomicU32::new(0),
+            in_process: settings.in_process.then(InProcess::default),
             settings,
         })
     }
@@ -109,6 +116,9 @@ impl QueueManager {
         terms: Terms,
         wait: bool,
     ) -> Result<WorkId, Refused> {
+        if let Some(in_process) = &self.in_process {
+            return self.run_here(in_process, cargo, terms);
+        }
         let mut core = self.lock();
         loop {
             match core.reactor.admits() {
@@ -137,8 +147,11 @@ impl QueueManager {
     pub(crate) fn broadcast(
         self: &Arc<Self>,
         terms: Terms,
-        make: impl FnMut() -> Cargo,
+        mut make: impl FnMut() -> Cargo,
     ) -> Result<Vec<WorkId>, Refused> {
+        if let Some(in_process) = &self.in_process {
+            return self.run_here(in_process, make(), terms).map(|id| vec![id]);
+        }
         let mut core = self.lock();
         if let Err(why) = core.reactor.admits()
             && !matches!(why, Refusal::Full)
@@ -160,6 +173,20 @@ impl QueueManager {
     /// Whether a call would be accepted now.
     pub(crate) fn admits(&self) -> Result<(), Refusal> {
         self.lock().reactor.admits()
+    }
+
+    /// Whether the queue has room; when not, `waker` is woken when it has.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll_room(&self, waker: &std::task::Waker) -> bool {
+        // Cloning and dropping a waker is user code, so neither is done under the lock.
+        let waker = waker.clone();
+        let mut core = self.lock();
+        let is_full = matches!(core.reactor.admits(), Err(Refusal::Full));
+        let is_known = core.room_wakers.iter().any(|known| known.will_wake(&waker));
+        if is_full && !is_known {
+            core.room_wakers.push(waker);
+        }
+        !is_full
     }
 
     /// Takes the call back if it has not started.
@@ -225,7 +252,17 @@ impl QueueManager {
 
     /// Cancels every call that has not started.
     pub(crate) fn cancel_pending(&self) {
-        self.change(|reactor, _now, effects| reactor.cancel_pending(effects));
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        reactor.cancel_pending(effects);
+        // Calls may lie with workers that have not started them.
+        for (worker, id) in core.reactor.in_flight() {
+            core.revoke(worker, id, self.now());
+        }
+        self.room.notify_all();
+        self.settle(core);
     }
 
     /// Ends everything now.
@@ -235,6 +272,9 @@ impl QueueManager {
 
     /// There are to be so many workers from now on.
     pub(crate) fn resize(&self, min_workers: u32, max_workers: u32) {
+        if self.runs_here() {
+            return;
+        }
         self.change(|reactor, now, effects| reactor.resize(min_workers, max_workers, now, effects));
     }
 
@@ -293,8 +333,16 @@ impl QueueManager {
         if self.is_manager_thread(&core) || self.is_forked() {
             return core.has_ended;
         }
+        if let Some(in_process) = &self.in_process {
+            return self.join_here(in_process, core, deadline);
+        }
         let in_callback = self.callbacks.is_current_thread();
+        let reopened = core.reopened;
         while !(core.has_ended || in_callback && core.stopped) {
+            if core.reopened != reopened {
+                // It had ended, before this thread could see it.
+                return true;
+            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             core = match left {
                 None => self
@@ -322,7 +370,7 @@ impl QueueManager {
         true
     }
 
-    fn is_manager_thread(&self, core: &Core) -> bool {
+    pub(super) fn is_manager_thread(&self, core: &Core) -> bool {
         let here = thread::current().id();
         core.engine.as_ref().is_some_and(|engine| engine.id == here)
     }
@@ -365,6 +413,10 @@ impl QueueManager {
 
     /// How many workers there are at the least, and how many there may be.
     pub(crate) fn min_and_max(&self) -> (usize, usize) {
+        if self.runs_here() {
+            // The calling process takes the place of the workers.
+            return (1, 1);
+        }
         let (min, max) = self.lock().reactor.min_and_max();
         (min as usize, max as usize)
     }
@@ -405,6 +457,10 @@ impl CallControl for QueueManager {
 
     fn kill(&self, id: WorkId, _state: &CallState) -> bool {
         QueueManager::kill(self, id)
+    }
+
+    fn cancel_all(&self, ids: &[WorkId]) {
+        QueueManager::cancel_all(self, ids.iter().copied());
     }
 
     fn callbacks(&self) -> &CallbackRunner {

@@ -13,7 +13,7 @@ use crate::{
 
 /// How often a worker without work looks for some before it sleeps: about as long as waking it would
 /// take.
-const SPIN: u32 = 2000;
+const SPIN: Duration = Duration::from_micros(100);
 
 /// One worker process.
 #[derive(Debug)]
@@ -96,7 +96,11 @@ impl Core {
         // The worker may look for more work when this is done, if the other workers and a thread of
         // this process leave a processor for it.
         let others = self.reactor.busy_and_idle().0.saturating_sub(1);
-        let spin = if others + 1 < self.cores { SPIN } else { 0 };
+        let spin = if others + 1 < self.cores {
+            SPIN
+        } else {
+            Duration::ZERO
+        };
         self.with_link(worker, |link| {
             link.set_spin(spin);
             link.send_call(call, payload)

@@ -5,7 +5,7 @@
 const APART: usize = if cfg!(loom) { 16 } else { 128 };
 
 /// How many bytes the header has: a page.
-pub(super) const HEADER_LEN: usize = if cfg!(loom) { 6 * APART } else { 4096 };
+pub(super) const HEADER_LEN: usize = if cfg!(loom) { 7 * APART } else { 4096 };
 
 /// The words that describe the region, one after the other.
 pub(super) const DESCRIPTION: usize = 0;
@@ -21,10 +21,11 @@ pub(super) const SPIN: usize = 3 * APART;
 pub(super) const CLOSED: usize = 3 * APART + 8;
 /// Up to where the worker has published results.
 pub(super) const RESULTS_TAIL: usize = 4 * APART;
-/// What the worker has written of a record that it has not published yet.
-pub(super) const RESULTS_OPEN: usize = 4 * APART + 8;
 /// Up to where the parent has taken results.
 pub(super) const RESULTS_HEAD: usize = 5 * APART;
+/// What the worker has written of a record that it has not published yet. It is written for each item,
+/// so it lies apart from what the parent watches.
+pub(super) const RESULTS_OPEN: usize = 6 * APART;
 
 /// The sizes of the parts of a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

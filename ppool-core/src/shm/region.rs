@@ -32,12 +32,12 @@ impl Region {
         Bell::new(self.memory.half_word(PARENT_BELL))
     }
 
-    /// How often a worker without work looks for some before it sleeps.
+    /// For how many nanoseconds a worker without work looks for some before it sleeps.
     pub(crate) fn spin(&self) -> u64 {
         self.memory.word(SPIN).load(Relaxed)
     }
 
-    /// Says how often.
+    /// Says for how many.
     pub(crate) fn set_spin(&self, spin: u64) {
         self.memory.word(SPIN).store(spin, Relaxed);
     }

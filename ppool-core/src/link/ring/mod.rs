@@ -20,7 +20,7 @@
 //!
 //! # Sleeping
 //!
-//! - The worker's call thread looks for calls a bounded number of times, then sleeps on a futex.
+//! - The worker's call thread looks for calls for a bounded time, then sleeps on a futex.
 //! - The parent says by [`Link::prepare_sleep`](super::Link::prepare_sleep) that nobody looks; then
 //!   the worker sends a doorbell by the socket, which makes the descriptor readable. One word from the
 //!   worker for each sleep, however many results.

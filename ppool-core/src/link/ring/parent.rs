@@ -5,9 +5,10 @@ use std::{
     io,
     ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
-use super::record::{Meaning, meaning};
+use super::record;
 use crate::{
     ids::WorkId,
     link::{Link, LinkState, Payload, Started, socket::SocketLink},
@@ -181,9 +182,9 @@ impl RingLink {
                 self.pass_up(result, up);
             }
             match self.results.next()? {
-                Some(record) => match meaning(record)? {
-                    Meaning::Result(result) => self.pass_up(result, up),
-                    Meaning::Streamed => self.gap = true,
+                Some(record) => match record::result(record)? {
+                    Some(result) => self.pass_up(result, up),
+                    None => self.gap = true,
                 },
                 None => break,
             }
@@ -224,7 +225,7 @@ impl RingLink {
             }
         }
         if let Some(record) = self.results.take_open()?
-            && let Meaning::Result(result) = meaning(record)?
+            && let Some(result) = record::result(record)?
         {
             self.pass_up(result, up);
         }
@@ -307,8 +308,12 @@ impl Link for RingLink {
         self.timed = timed;
     }
 
-    fn set_spin(&mut self, spin: u32) {
-        self.region.set_spin(spin.into());
+    fn set_spin(&mut self, spin: Duration) {
+        let nanos = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX);
+        // The word is only written when it changes: the worker looks at it while it spins.
+        if self.region.spin() != nanos {
+            self.region.set_spin(nanos);
+        }
     }
 
     fn wants_write(&self) -> bool {

@@ -16,15 +16,6 @@ pub(super) const VALUES: u8 = 2;
 /// A result that is sent by the socket, and was sent before this record was published.
 pub(super) const STREAMED: u8 = 3;
 
-/// What came in a record.
-#[derive(Debug)]
-pub(super) enum Meaning {
-    /// A result, or several.
-    Result(ResultItem),
-    /// The next result that comes by the socket has its place here.
-    Streamed,
-}
-
 /// The head of a record for an item of a call.
 pub(super) fn head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> RecordHead {
     RecordHead {
@@ -35,8 +26,9 @@ pub(super) fn head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> Recor
     }
 }
 
-/// What a record means.
-pub(super) fn meaning(record: Record) -> Result<Meaning, Broken> {
+/// The result, or results, in a record; `None` for the place of one that comes by the socket.
+#[inline]
+pub(super) fn result(record: Record) -> Result<Option<ResultItem>, Broken> {
     let Record { head, count, bytes } = record;
     let outcome = match head.kind {
         VALUE => CallOutcome::Value(bytes),
@@ -45,10 +37,10 @@ pub(super) fn meaning(record: Record) -> Result<Meaning, Broken> {
             bytes,
             spent: 0,
         },
-        STREAMED => return Ok(Meaning::Streamed),
+        STREAMED => return Ok(None),
         _ => return Err(Broken("the kind of a result")),
     };
-    Ok(Meaning::Result(ResultItem {
+    Ok(Some(ResultItem {
         work_id: WorkId(head.work_id),
         attempt: head.attempt,
         index: head.index,

@@ -339,8 +339,8 @@ fn a_worker_that_sleeps_is_woken_by_a_call_and_by_the_end() {
             }
             ran
         });
-        for spin in [0, 100] {
-            parent.set_spin(spin);
+        for micros in [0, 20] {
+            parent.set_spin(Duration::from_micros(micros));
             for id in 0..200 {
                 send(&mut parent, id);
                 collect(&mut parent, 1);

@@ -164,7 +164,7 @@ pub struct RingCall {
     claimed: Claimed,
     item: CallItem,
     /// Its arguments, if they came by the socket.
-    stream: Option<Stream>,
+    stream: Option<Box<Stream>>,
 }
 
 impl RingCall {
@@ -189,7 +189,7 @@ impl RingCall {
 }
 
 impl RingCalls {
-    /// Waits for the next call: looks for one as often as the parent wishes, then sleeps. `None` when
+    /// Waits for the next call: looks for one for as long as the parent wishes, then sleeps. `None` when
     /// no more come.
     ///
     /// # Errors
@@ -234,7 +234,7 @@ impl RingCalls {
         let stream = match claimed.place {
             Place::Here { .. } => None,
             Place::Stream => match self.control.take_stream(&entry)? {
-                Some(stream) => Some(stream),
+                Some(stream) => Some(Box::new(stream)),
                 None => return Ok(None),
             },
             Place::Segment { .. } => return Err(Broken("a call in a segment").into()),
@@ -261,11 +261,8 @@ impl RingCalls {
             ring_parent(region, &*self.socket)?;
         }
         let is_over = || self.taker.has_some() || self.control.is_ending();
-        for _ in 0..region.spin() {
-            if is_over() {
-                return Ok(());
-            }
-            std::hint::spin_loop();
+        if spin(region, is_over) {
+            return Ok(());
         }
         let bell = region.worker_bell();
         bell.announce();
@@ -415,11 +412,9 @@ impl RingResults {
         write: impl Fn(&mut ResultWriter) -> Result<(), NoRoom>,
     ) -> io::Result<()> {
         self.publish()?;
-        for _ in 0..self.region.spin() {
-            if write(&mut self.writer).is_ok() {
-                return Ok(());
-            }
-            std::hint::spin_loop();
+        let writer = &mut self.writer;
+        if spin(&self.region, || write(writer).is_ok()) {
+            return Ok(());
         }
         let bell = self.region.room_bell();
         loop {
@@ -432,6 +427,30 @@ impl RingResults {
                 return Ok(());
             }
             let _ = futex::wait(bell.word(), bell.asleep(), None)?;
+        }
+    }
+}
+
+/// Looks whether it is over, again and again for as long as the parent wishes at that moment; whether
+/// it was.
+#[inline]
+fn spin(region: &Region, mut is_over: impl FnMut() -> bool) -> bool {
+    /// How many looks are taken between two at the clock.
+    const LOOKS: usize = 16;
+
+    if region.spin() == 0 {
+        return false;
+    }
+    let begun = clock::monotonic_nanos();
+    loop {
+        for _ in 0..LOOKS {
+            if is_over() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if clock::monotonic_nanos().saturating_sub(begun) >= region.spin() {
+            return false;
         }
     }
 }

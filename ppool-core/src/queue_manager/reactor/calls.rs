@@ -69,17 +69,24 @@ impl<C: Clone> Reactor<C> {
             Err(Refusal::Closed)
         } else if let Some(cause) = &self.broken {
             Err(Refusal::Broken(cause.clone()))
-        } else if self.pending.len() >= self.limits.queue_capacity || self.items.is_full() {
+        } else if self.is_full() {
             Err(Refusal::Full)
         } else {
             Ok(())
         }
     }
 
+    /// Whether as many items wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        let capacity = self.limits.queue_capacity;
+        // Counting the busy workers is left out while it can't matter.
+        self.items.is_full() || self.items.len() >= capacity && self.pending() >= capacity
+    }
+
     /// Takes a call back if it has not started.
     pub(crate) fn cancel(&mut self, id: WorkId, effects: &mut Vec<Effect<C>>) -> Cancel {
         match self.items.get(id).map(|item| (item.place, item.pinned)) {
-            None => Cancel::TooLate,
+            None | Some((Place::Here, _)) => Cancel::TooLate,
             Some((Place::Waiting, pinned)) => {
                 self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
                 match pinned {

@@ -17,7 +17,8 @@
 //! # Invariants
 //!
 //! API-1: each call of an item leaves exactly once, by `result` or by [`Effect::Fail`].
-//! at most `queue_capacity` items wait, at most `call_queue` are with each worker.
+//! at most `queue_capacity` items wait for their turn, with the pool or with a worker; at most
+//! `call_queue` are with each worker.
 //! SUP-1: an event with an old generation is ignored. SUP-2: a start-up failure breaks the pool.
 //! SUP-3: every way out of a process has a deadline after which the next, harder one is taken.
 
@@ -25,6 +26,7 @@ mod broadcast;
 mod calls;
 mod crash_loop;
 mod decide;
+mod lifetime;
 mod recycle;
 mod size;
 mod state;
@@ -34,6 +36,7 @@ mod totals;
 mod view;
 mod workers;
 
+pub(crate) use lifetime::Departures;
 pub(crate) use state::{Accepted, Calls, Cancel, Limits, Reactor, Terms};
 use state::{
     FIRST_PAUSE, FRUITLESS_DEATHS, FRUITLESS_SPAN, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES,

@@ -67,7 +67,7 @@ impl<C: Clone> Reactor<C> {
 
     /// How many workers there may be now.
     fn ceiling(&self) -> usize {
-        let full = self.pending.len() >= self.limits.queue_capacity;
+        let full = self.is_full();
         match full {
             true => self.limits.most_workers(),
             false => self.limits.max_workers as usize,

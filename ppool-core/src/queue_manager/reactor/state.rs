@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
+    Departures,
     times::Times,
     totals::{Rate, Totals},
 };
@@ -47,7 +48,7 @@ pub(crate) struct Limits {
     pub(crate) max_memory_growth: Option<u64>,
     /// Whether it is counted how long calls wait and run.
     pub(crate) histograms: bool,
-    /// How many items may wait.
+    /// How many items may wait, with the pool or behind another one with a worker.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
@@ -234,6 +235,8 @@ pub(crate) struct Reactor<C> {
     /// How many items one worker may have at a time, the running one included.
     pub(super) call_queue: usize,
     pub(super) items: WorkItems<C>,
+    /// How many of them their submitters run themselves.
+    pub(super) running_here: usize,
     pub(super) pending: Pending,
     /// Whether a call ever had another priority than the usual one.
     pub(super) uneven: bool,
@@ -261,6 +264,8 @@ pub(crate) struct Reactor<C> {
     pub(super) times: Times,
     /// When the first call came in, once one has.
     pub(super) first_call: Duration,
+    /// How workers that are gone have left.
+    pub(super) departures: Departures,
 }
 
 impl<C: Clone> Reactor<C> {
@@ -272,6 +277,7 @@ impl<C: Clone> Reactor<C> {
             limits,
             call_queue,
             items: WorkItems::default(),
+            running_here: 0,
             pending: Pending::default(),
             uneven: false,
             mail: 0,
@@ -287,12 +293,24 @@ impl<C: Clone> Reactor<C> {
             rate: Rate::default(),
             times: Times::new(limits.histograms),
             first_call: Duration::ZERO,
+            departures: Departures::default(),
         }
     }
 
     /// The item with this id.
     pub(crate) fn item(&self, id: WorkId) -> Option<&WorkItem<C>> {
         self.items.get(id)
+    }
+
+    /// Every item that a worker has, the running ones too.
+    pub(crate) fn in_flight(&self) -> Vec<(WorkerId, WorkId)> {
+        self.slots()
+            .flat_map(|slot| {
+                let worker = self.worker(slot);
+                let row = &self.rows[slot.0 as usize];
+                row.in_flight.iter().map(move |&id| (worker, id))
+            })
+            .collect()
     }
 
     /// The item that the worker runs, or will run next.
@@ -303,9 +321,10 @@ impl<C: Clone> Reactor<C> {
             .and_then(|row| row.in_flight.front().copied())
     }
 
-    /// How many items wait.
+    /// How many items wait, those included that lie with a worker behind the one that it runs: how
+    /// deep a worker's own queue is must not change what users see, nor what `queue_capacity` means.
     pub(crate) fn pending(&self) -> usize {
-        self.pending.len() + self.mail
+        self.items.len() - self.busy() - self.running_here
     }
 
     /// How many items there are, waiting or in flight.
@@ -320,8 +339,13 @@ impl<C: Clone> Reactor<C> {
 
     /// How many workers run a call, and how many are ready for one.
     pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
+        (self.busy(), self.idle.len())
+    }
+
+    /// How many workers run a call.
+    pub(super) fn busy(&self) -> usize {
         let busy = self.rows.iter().filter(|row| !row.in_flight.is_empty());
-        (busy.count(), self.idle.len())
+        busy.count()
     }
 
     /// Why no worker can be started, if so.

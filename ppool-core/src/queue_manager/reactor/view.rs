@@ -9,9 +9,9 @@ use crate::ids::{WorkId, WorkerId};
 #[derive(Debug)]
 pub(crate) struct PoolView {
     pub(crate) workers: Vec<WorkerView>,
-    /// Calls that no worker has.
+    /// Calls that have not begun.
     pub(crate) pending: u64,
-    /// Calls that a worker has.
+    /// Calls that run.
     pub(crate) in_flight: u64,
     pub(crate) totals: Totals,
     /// Results for each second, of the last ten.
@@ -69,7 +69,8 @@ impl<C: Clone> Reactor<C> {
                 })
             })
             .collect();
-        let in_flight = self.rows.iter().map(|row| self.calls_of(row)).sum();
+        // Of what a worker has, a chunk's calls too, it runs one at a time.
+        let in_flight = (self.busy() + self.running_here) as u64;
         PoolView {
             workers,
             pending: self.totals.unresolved() - in_flight,

@@ -138,7 +138,7 @@ impl ResultReader {
         };
         let mut head = RecordHead::read(kind, &self.memory, at);
         head.index = head.index.wrapping_add(early.count);
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(len);
         self.memory
             .append_to(&mut bytes, at + HEAD_LEN + early.len, len);
         Ok(Record { head, count, bytes })

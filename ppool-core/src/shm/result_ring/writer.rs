@@ -35,6 +35,11 @@ struct Open {
     kind: u8,
     count: u32,
     len: usize,
+    /// How long it may get, so that it is neither too long, nor broken by the ring's end, nor longer
+    /// than what is free.
+    limit: usize,
+    /// Where its bytes begin.
+    at: usize,
 }
 
 /// There is no room in the ring until the parent has taken some results.
@@ -87,33 +92,30 @@ impl ResultWriter {
     pub(crate) fn add(&mut self, head: RecordHead, parts: [&[u8]; 2]) -> Result<(), NoRoom> {
         let [first, second] = parts;
         let added = first.len() + second.len();
-        let open = match self.open {
-            Some(open) => open,
-            None if self.staged != self.tail => {
-                // What is noted of an open record counts only right behind `tail`.
-                self.publish();
-                self.open(head, added)?
-            }
-            None => self.open(head, added)?,
+        if self.open.is_none() {
+            // What is noted of an open record counts only right behind `tail`.
+            self.publish();
+            self.open = Some(self.open(head, added)?);
+        }
+        let Some(open) = &mut self.open else {
+            return Err(NoRoom);
         };
-        let len = open.len + added;
-        let offset = wrapped(self.staged, self.layout.results_len);
-        let fits = offset + room_for(len) <= self.layout.results_len
-            && self.takes(len)
-            && self.has_room(room_for(len));
-        if !fits {
+        let end = open.at + open.len;
+        if open.len + added > open.limit {
             self.close();
             return Err(NoRoom);
         }
-        let at = self.layout.results() + offset;
-        let end = at + HEAD_LEN + open.len;
+        open.len += added;
+        open.count += 1;
         self.memory.write(end, first);
         self.memory.write(end + first.len(), second);
-        let count = open.count + 1;
         // Release: pairs with `take_open`, which sees the bytes then.
-        let noted = OpenRecord { count, len }.pack(self.tail);
+        let noted = OpenRecord {
+            count: open.count,
+            len: open.len,
+        };
+        let noted = noted.pack(self.tail);
         self.memory.word(RESULTS_OPEN).store(noted, Release);
-        self.open = Some(Open { count, len, ..open });
         Ok(())
     }
 
@@ -144,32 +146,41 @@ impl ResultWriter {
     /// Ends the open record, if there is one.
     #[inline]
     fn close(&mut self) {
-        if let Some(Open { kind, count, len }) = self.open.take()
+        if let Some(Open {
+            kind, count, len, ..
+        }) = self.open.take()
             && count > 0
         {
             self.end_record(Measure { kind, count, len });
         }
     }
 
-    /// Begins a record with room for a result of `len` bytes.
+    /// Begins a record with room for a result of `len` bytes, and for more if there is.
     fn open(&mut self, head: RecordHead, len: usize) -> Result<Open, NoRoom> {
         let at = self.make_room(len)?;
         // What a pad has skipped must not lie between `tail` and the open record.
         self.publish();
         head.write(&self.memory, at);
-        let open = Open {
-            kind: head.kind,
-            count: 0,
-            len: 0,
-        };
+        // The kind, should it be read before the record is closed.
         Measure {
             kind: head.kind,
             count: 0,
             len: 0,
         }
         .write(&self.memory, at);
-        self.open = Some(open);
-        Ok(open)
+        self.look();
+        let whole = self.layout.results_len;
+        let behind = whole - wrapped(self.staged, whole);
+        let used = usize::try_from(self.staged - self.head).unwrap_or(whole);
+        let room = self.layout.max_record().min(behind).min(whole - used);
+        Ok(Open {
+            kind: head.kind,
+            count: 0,
+            len: 0,
+            // All of these are multiples of 8, and so is what is left.
+            limit: room - HEAD_LEN,
+            at: at + HEAD_LEN,
+        })
     }
 
     /// Where a record of `len` bytes begins; pads the ring's end when it doesn't fit there.
