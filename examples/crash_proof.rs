@@ -5,9 +5,9 @@
 //! cargo run --release --example crash_proof
 //! ```
 //!
-//! On threads, each of the worst would have taken the whole program with it. What the workers say
-//! on their way out goes to standard error. The exit code is 1 when a line of the table is not what the
-//! call's deed must lead to, or when the pool is not whole at the end.
+//! On threads, each of the worst would have taken the whole program with it. The exit code is 1 when
+//! a line of the table is not what the call's deed must lead to, or when the pool is not whole at the
+//! end.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,

@@ -38,10 +38,12 @@ use serde::{Deserialize, Serialize};
 const TOP: usize = 20;
 /// A NUL byte within this many bytes says that a file is not text.
 const TEXT_PROBE: usize = 8 << 10;
-/// A batch is full at this many bytes of files, so that a call is worth its way to a worker ..
-const BATCH_BYTES: u64 = 256 << 10;
-/// .. or at this many files, for trees of tiny ones.
-const BATCH_FILES: usize = 256;
+/// Opening a file counts for as much work as reading this many bytes.
+const FILE_COST: u64 = 4 << 10;
+/// How many batches there are for each worker: so many that the last ones end at about the same
+/// time, unless they would be larger than `LARGEST_BATCH`.
+const BATCHES_PER_WORKER: u64 = 8;
+const LARGEST_BATCH: u64 = 4 << 20;
 
 /// The words of some files, and how much there was to read.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,11 +118,10 @@ fn count_batch(files: Vec<OsString>) -> Count {
     count
 }
 
-/// What the walk found: batches of files, and what could not be read.
+/// What the walk found: files with the work that each is, and what could not be read.
 #[derive(Debug, Default)]
 struct Walk {
-    batches: Vec<Vec<OsString>>,
-    last_bytes: u64,
+    files: Vec<(OsString, u64)>,
     problems: Vec<String>,
 }
 
@@ -138,7 +139,7 @@ impl Walk {
 
     fn visit(&mut self, path: &Path, meta: &fs::Metadata) -> io::Result<()> {
         if meta.is_file() {
-            self.push(path, meta.len());
+            self.files.push((path.into(), meta.len() + FILE_COST));
         } else if meta.is_dir() {
             for entry in fs::read_dir(path)? {
                 self.visit_entry(&entry?);
@@ -164,17 +165,21 @@ impl Walk {
         }
     }
 
-    fn push(&mut self, path: &Path, bytes: u64) {
-        match self.batches.last_mut() {
-            Some(batch) if self.last_bytes < BATCH_BYTES && batch.len() < BATCH_FILES => {
-                batch.push(path.into());
-                self.last_bytes += bytes;
-            }
-            _ => {
-                self.batches.push(vec![path.into()]);
-                self.last_bytes = bytes;
+    fn batches(&self, workers: usize) -> Vec<Vec<OsString>> {
+        let all: u64 = self.files.iter().map(|(_, work)| work).sum();
+        let full = (all / (workers as u64 * BATCHES_PER_WORKER)).min(LARGEST_BATCH);
+        let mut batches = Vec::new();
+        let (mut batch, mut in_batch) = (Vec::new(), 0);
+        for (file, work) in &self.files {
+            batch.push(file.clone());
+            in_batch += work;
+            if in_batch >= full {
+                batches.push(std::mem::take(&mut batch));
+                in_batch = 0;
             }
         }
+        batches.push(batch);
+        batches
     }
 }
 
@@ -208,7 +213,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let pool = Pool::new();
     let walk = Walk::of(&options.roots);
     let mut count = Count::default();
-    for batch in pool.imap_unordered(count_batch, walk.batches.clone()) {
+    for batch in pool.imap_unordered(count_batch, walk.batches(pool.max_workers())) {
         count.add(batch?);
     }
     let seconds = start.elapsed().as_secs_f64();
@@ -218,7 +223,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     problems.append(&mut count.problems);
     if options.check {
         let start = Instant::now();
-        let mut alone = count_batch(walk.batches.concat());
+        let mut alone = count_batch(walk.files.into_iter().map(|(file, _)| file).collect());
         let seconds = start.elapsed().as_secs_f64();
         alone.problems.clear();
         if alone == count {

@@ -18,18 +18,19 @@
 //!
 //! # Tasks
 //!
-//! [`#[task]`](macro@task) makes a function one that a pool can call: it stands under its name as before, so
-//! `square(7)` calls it here and `pool.submit(square, 7)` calls it in a worker. Arguments and
-//! results travel by serde, as copies. [`closure!`] makes a task of a closure that captures
-//! nothing, and [`Callable`] of a value. For errors that serde can't carry there is [`RemoteError`].
+//! [`#[task]`](macro@task) makes a function one that a pool can call: it stands under its name as
+//! before, so `square(7)` calls it here and `pool.submit(square, 7)` calls it in a worker.
+//! Arguments and results travel by serde, as copies. [`closure!`] makes a task of a closure that
+//! captures nothing, and [`Callable`] one of a value. For errors that serde can't carry there is
+//! [`RemoteError`].
 //!
 //! # Pools
 //!
-//! A pool starts its own binary again as worker processes. A worker is taken over before `main`,
+//! A [`Pool`] starts its own binary again as worker processes. A worker is taken over before `main`,
 //! so there is nothing to call at the start of a program; what `main` would set up, an initializer
-//! can. Workers start with the first call. Each runs one call at a time, and
-//! one that dies is replaced. Dropping a pool waits for its calls; at the end of the program every
-//! pool that still lives is waited for too. Workers never outlive their program.
+//! can. Workers start with the first call. Each runs one call at a time, and one that dies is
+//! replaced. Dropping a pool waits for its calls; at the end of the program every pool that still
+//! lives is waited for too. Workers never outlive their program.
 //!
 //! # Errors
 //!
@@ -59,8 +60,8 @@
 //!
 //! # Limits
 //!
-//! Linux only. Statics are each process's own. A task must be in the program itself, not in a library that
-//! is loaded at run time.
+//! Linux only. Statics are each process's own. A task must be in the program itself, not in a
+//! library that is loaded at run time.
 #![forbid(unsafe_code)]
 
 /// The README's program is a test.

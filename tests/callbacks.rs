@@ -231,6 +231,31 @@ fn a_callback_may_submit_and_wait() {
 }
 
 #[test]
+fn a_callback_may_wait_for_room_in_the_queue() {
+    let _watchdog = watchdog();
+    let pool = Pool::builder()
+        .workers(1)
+        .queue_capacity(1)
+        .build()
+        .unwrap();
+    let pool = Arc::new(pool);
+    let (sender, sums) = channel();
+    let first = pool
+        .task(square)
+        .callback({
+            let pool = pool.clone();
+            move |_: &u64| {
+                let futures: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
+                let values = futures.into_iter().map(|future| future.wait().unwrap());
+                sender.send(values.sum::<u64>()).unwrap();
+            }
+        })
+        .submit(3);
+    assert_eq!(sums.recv().unwrap(), (0..20).map(|n| n * n).sum());
+    assert_eq!(first.wait().unwrap(), 9);
+}
+
+#[test]
 fn callbacks_may_submit_calls_with_callbacks() {
     fn go_on(pool: &Arc<Pool>, left: u64, done: Sender<u64>) {
         let again = Arc::clone(pool);

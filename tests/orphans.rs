@@ -204,16 +204,18 @@ fn a_pool_made_on_a_thread_that_has_ended_keeps_its_workers() {
         assert!(pids.contains(&pid), "{pid} is none of {pids:?}");
     }
     assert_eq!(pool.worker_pids(), pids);
-    // A worker that is started later, by another thread, likewise.
+    // A worker that is started later, while another thread waits, likewise.
     signal(pids[0], Signal::SIGKILL);
+    until(|| pool.worker_pids().len() == 2 && pool.worker_pids() != pids);
+    let pids = pool.worker_pids();
     let pool = thread::spawn(move || {
         assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
         pool
     })
     .join()
     .unwrap();
-    until(|| pool.worker_pids().len() == 2 && pool.worker_pids() != pids);
     assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+    assert_eq!(pool.worker_pids(), pids);
 }
 
 /// An interrupt from the keyboard goes to the whole process group; what comes of it is for the

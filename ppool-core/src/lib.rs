@@ -9,6 +9,7 @@ pub mod link;
 mod pool;
 mod queue;
 mod queue_manager;
+mod shm;
 pub mod supervise;
 pub mod sys;
 pub mod task;

@@ -4,6 +4,7 @@
 //!  control thread (main)                       call thread
 //!  Hello ─► · Boot ─► directory, name ───────► initializer ─► Ready, or StartFailed
 //!  receives, also while a task runs ──queue──► call_loop: calls ─► results
+//!                               (or the ring) ──┘
 //!  end of the link: the process ends           sentinel: finalizer ─► Bye
 //!  stopped by the call thread: joins it  ◄──── stops the control thread
 //! ```
@@ -16,10 +17,8 @@
 
 use std::{
     ffi::CString,
-    sync::{
-        Arc, OnceLock,
-        mpsc::{self, Receiver},
-    },
+    os::fd::OwnedFd,
+    sync::{Arc, OnceLock, mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -29,15 +28,21 @@ use nix::sys::{
 };
 use ppool_core::{
     codec::Encoder,
-    link::WorkerLink,
+    link::{
+        WorkerLink,
+        ring::{self, RingCalls, RingControl, RingResults},
+    },
     task::Registry,
     wire::{
-        Boot, BootCall, CallOutcome, FromWorker, Hello, PROTOCOL, ToWorker, initializer_failure,
+        Boot, BootCall, CallItem, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL,
+        ToWorker, initializer_failure,
     },
 };
 
 use crate::{
-    call_loop::{self, Work},
+    call_loop,
+    ends::{QueuedCall, QueuedCalls, SocketResults, Work},
+    hook,
     invoke::invoke,
     panic::{self, Running},
     state,
@@ -50,6 +55,8 @@ pub(crate) enum Ending {
     Finished,
     /// It could not start, and has said why.
     StartFailed,
+    /// It could not start for want of processes or memory.
+    Shortage,
     /// Nobody is there any more to work for. The call thread may still be running.
     ParentLost,
 }
@@ -73,10 +80,20 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
         Ok(Some(_)) => return start_failed(&*link, "the parent's first message was not `Boot`"),
         Ok(None) | Err(_) => return Ending::ParentLost,
     };
-    match settle(boot, registry, &link) {
+    let settled = ends(&link).and_then(|ends| settle(boot, registry, &link, ends));
+    match settled {
         Ok(worker) => control(&*link, worker),
-        Err(message) => start_failed(&*link, &message),
+        Err(NotSettled::Failed(message)) => start_failed(&*link, &message),
+        Err(NotSettled::Shortage) => Ending::Shortage,
     }
+}
+
+/// Why this process can't become the worker.
+enum NotSettled {
+    /// For this reason, and another process could not either.
+    Failed(String),
+    /// For want of processes or memory, which may be different later.
+    Shortage,
 }
 
 /// Tells why the worker doesn't start.
@@ -87,10 +104,77 @@ fn start_failed(link: &dyn WorkerLink, message: &str) -> Ending {
     }
 }
 
+/// Where calls come from and results go, and how the control thread gets at the call thread.
+struct Ends {
+    calls: CallEnds,
+    handover: Handover,
+}
+
+/// The call thread's ends of its link.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it lives as long as the process"
+)]
+enum CallEnds {
+    Socket(QueuedCalls, SocketResults),
+    Ring(RingCalls, RingResults),
+}
+
+/// How the control thread hands on what it receives.
+enum Handover {
+    Queue(mpsc::Sender<Work>),
+    Ring(Arc<RingControl>),
+}
+
+impl Handover {
+    fn call(&self, item: CallItem, payload: Vec<u8>, descriptors: Vec<OwnedFd>) {
+        match self {
+            // The call thread may have ended, and then stops the control thread next.
+            Handover::Queue(queue) => {
+                let call = QueuedCall::new(item, payload, descriptors);
+                let _ = queue.send(Work::Call(call));
+            }
+            Handover::Ring(control) => control.deliver(item, payload, descriptors),
+        }
+    }
+
+    fn sentinel(&self) {
+        match self {
+            Handover::Queue(queue) => {
+                let _ = queue.send(Work::Sentinel);
+            }
+            Handover::Ring(control) => control.end(),
+        }
+    }
+}
+
+/// The ends of the link that the boot message, just received, has set up: those of a ring if it
+/// brought one.
+fn ends(link: &Arc<dyn WorkerLink>) -> Result<Ends, NotSettled> {
+    let Some(region) = link.take_descriptors().pop() else {
+        let (queue, calls) = mpsc::channel();
+        let results = SocketResults(link.clone());
+        return Ok(Ends {
+            calls: CallEnds::Socket(QueuedCalls(calls), results),
+            handover: Handover::Queue(queue),
+        });
+    };
+    let attached = ring::attach(region, link.clone());
+    let (calls, results, control) = attached.map_err(|error| match error.raw_os_error() {
+        // What the system says is that it has no more memory or descriptors for this.
+        Some(_) => NotSettled::Shortage,
+        None => NotSettled::Failed(format!("could not share memory with the parent: {error}")),
+    })?;
+    Ok(Ends {
+        calls: CallEnds::Ring(calls, results),
+        handover: Handover::Ring(control),
+    })
+}
+
 /// The call thread, as the control thread sees it.
 struct CallThread {
-    queue: mpsc::Sender<Work>,
-    /// How it ended; set before it stops the control thread.
+    handover: Handover,
+    /// How it ended; set before its last message, and before it stops the control thread.
     ending: Arc<OnceLock<Ending>>,
     thread: JoinHandle<()>,
 }
@@ -100,11 +184,14 @@ fn settle(
     boot: Boot,
     registry: &'static Registry,
     link: &Arc<dyn WorkerLink>,
-) -> Result<CallThread, String> {
+    ends: Ends,
+) -> Result<CallThread, NotSettled> {
     if let Some(directory) = &boot.current_dir {
         std::env::set_current_dir(directory).map_err(|error| {
             let directory = directory.display();
-            format!("could not change to the directory `{directory}`: {error}")
+            NotSettled::Failed(format!(
+                "could not change to the directory `{directory}`: {error}"
+            ))
         })?;
     }
     state::become_worker(boot.worker);
@@ -112,23 +199,24 @@ fn settle(
     // For `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
     let _ = CString::new(name.as_str()).map(|name| prctl::set_name(&name));
 
-    let (queue, calls) = mpsc::channel();
+    let Ends { calls, handover } = ends;
     let ending = Arc::new(OnceLock::new());
     let thread = {
         let (link, ending) = (link.clone(), ending.clone());
         let work = move || {
             panic::watch_this_thread(link.clone());
-            let how = work(&boot, registry, &*link, &calls);
+            let how = work(&boot, registry, &*link, calls, &ending);
             ending.get_or_init(|| how);
-            link.stop_receiving();
+            if link.stop_receiving().is_err() {
+                // The control thread can't be told any more, and nobody else either.
+                hook::exit_now(PARENT_LOST_EXIT);
+            }
         };
         let builder = thread::Builder::new().name(name).stack_size(stack_size());
-        builder
-            .spawn(work)
-            .map_err(|error| format!("could not start the thread that runs calls: {error}"))?
+        builder.spawn(work).map_err(|_| NotSettled::Shortage)?
     };
     Ok(CallThread {
-        queue,
+        handover,
         ending,
         thread,
     })
@@ -139,17 +227,14 @@ fn settle(
 fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
     // A failure is the end as well: nothing that comes after it can be understood.
     while let Ok(Some(message)) = link.recv() {
-        let work = match message {
-            ToWorker::Call { item, payload } => Work::Call {
-                item,
-                payload,
-                descriptors: link.take_descriptors(),
-            },
-            ToWorker::Sentinel => Work::Sentinel,
+        match message {
+            ToWorker::Call { item, payload } => {
+                let descriptors = link.take_descriptors();
+                worker.handover.call(item, payload, descriptors);
+            }
+            ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Boot(_) => break,
-        };
-        // The call thread may have ended, and then stops this loop next.
-        let _ = worker.queue.send(work);
+        }
     }
     match worker.ending.get() {
         Some(ending) => {
@@ -162,15 +247,29 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
 }
 
 /// The call thread's work.
-fn work(boot: &Boot, registry: &Registry, link: &dyn WorkerLink, calls: &Receiver<Work>) -> Ending {
+fn work(
+    boot: &Boot,
+    registry: &Registry,
+    link: &dyn WorkerLink,
+    ends: CallEnds,
+    ending: &OnceLock<Ending>,
+) -> Ending {
+    // A parent that has heard the last message may close the link at once, and the control thread
+    // must not take that for the parent's loss. So how it ends is said before the message is sent.
     if let Some(initializer) = &boot.initializer
         && let Err(message) = initialize(initializer, registry)
     {
+        ending.get_or_init(|| Ending::StartFailed);
         return start_failed(link, &message);
     }
-    let worked = link
-        .send(&FromWorker::Ready)
-        .and_then(|()| call_loop::run(calls, registry, link));
+    let worked = link.send(&FromWorker::Ready).and_then(|()| match ends {
+        CallEnds::Socket(mut calls, mut results) => {
+            call_loop::run(&mut calls, &mut results, registry)
+        }
+        CallEnds::Ring(mut calls, mut results) => {
+            call_loop::run(&mut calls, &mut results, registry)
+        }
+    });
     if worked.is_err() {
         return Ending::ParentLost;
     }
@@ -179,6 +278,7 @@ fn work(boot: &Boot, registry: &Registry, link: &dyn WorkerLink, calls: &Receive
         let _ = run_boot_call(finalizer, registry, |_| Running::Nothing);
     }
     state::clear();
+    ending.get_or_init(|| Ending::Finished);
     match link.send(&FromWorker::Bye) {
         Ok(()) => Ending::Finished,
         Err(_) => Ending::ParentLost,

@@ -1,22 +1,24 @@
 //! What the call thread does between its initializer and its finalizer: one call at a time.
 //!
-//! Each item of a call gives exactly one result, in order (API-1). The result is sent before what
-//! the call held is freed, since the parent is waiting; except for a large payload, which is freed
-//! first, since sending a large result may take long. Buffers are used again, but large ones are
-//! given back to the system: a worker must not sit on the memory of the largest call that it has
-//! ever had.
+//! Each item of a call gives exactly one result, in order (API-1). Values are encoded into a buffer
+//! that is used again, but a large one is given back to the system: a worker must not sit on the
+//! memory of the largest call that it has ever had.
+//!
+//! The items of a call of several are run in groups: the parent may take back those of groups that
+//! have not begun, and is told of the results when a group is done. Groups are as long as takes about
+//! [`GROUP_NANOS`], by the last group's time, so that a clock is read, and the parent told, rarely for
+//! short items and for each of the long ones.
 
-use std::{io, os::fd::OwnedFd, sync::mpsc::Receiver};
+use std::{io, time::Instant};
 
 use ppool_core::{
     codec::{ChunkReader, Encoder},
-    ids::WorkId,
-    link::WorkerLink,
-    task::{Registry, TaskEntry},
-    wire::{CallItem, CallOutcome, FromWorker, NO_PARAMETER, ResultItem},
+    task::{Registry, TaskEntry, TaskKey},
+    wire::{CallItem, CallOutcome, NO_PARAMETER, ResultItem},
 };
 
 use crate::{
+    ends::{Calls, ItemId, Results},
     invoke::invoke,
     panic::{self, Running},
     state,
@@ -25,42 +27,41 @@ use crate::{
 /// A buffer with more room than this is not kept.
 const KEEP: usize = 1 << 20;
 
-/// What the control thread hands to the call thread.
-#[derive(Debug)]
-pub(crate) enum Work {
-    /// A call to run.
-    Call {
-        item: CallItem,
-        payload: Vec<u8>,
-        /// Descriptors that its arguments may refer to; those that no argument took are closed when
-        /// the call is done.
-        descriptors: Vec<OwnedFd>,
-    },
-    /// Nothing comes after this.
-    Sentinel,
-}
+/// How long a group of items should take.
+const GROUP_NANOS: u64 = 20_000;
 
-/// Runs calls until the sentinel.
+/// The most items of a group.
+const LONGEST_GROUP: u32 = 4096;
+
+/// Runs calls until no more come.
 ///
 /// # Errors
 /// When a result could not be sent: the parent is gone.
-pub(crate) fn run(
-    queue: &Receiver<Work>,
+pub(crate) fn run<C: Calls>(
+    calls: &mut C,
+    results: &mut impl Results,
     registry: &Registry,
-    link: &dyn WorkerLink,
 ) -> io::Result<()> {
     let mut output = Vec::new();
-    while let Ok(Work::Call {
-        item,
-        payload,
-        descriptors,
-    }) = queue.recv()
-    {
-        match registry.find(item.task) {
-            Some(entry) => run_call(entry, item, payload, link, &mut output)?,
-            None => refuse(item, link)?,
+    let mut last: Option<Known> = None;
+    while let Some(call) = calls.next()? {
+        let item = C::item(&call);
+        // Most calls are of the same task as the one before.
+        let known = match last {
+            Some(known) if known.key == item.task => Some(known),
+            _ => registry.find(item.task).map(Known::new),
+        };
+        match known {
+            None => refuse(calls, call, results)?,
+            Some(known) if item.count == 1 => {
+                run_one(known.entry, calls, call, results, &mut output)?;
+                last = Some(known);
+            }
+            Some(mut known) => {
+                known.group = run_several(known, calls, call, results, &mut output)?;
+                last = Some(known);
+            }
         }
-        drop(descriptors);
         if output.capacity() > KEEP {
             output = Vec::new();
         }
@@ -68,79 +69,176 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Runs all items of a call.
-fn run_call(
-    entry: &TaskEntry,
-    item: CallItem,
-    mut payload: Vec<u8>,
-    link: &dyn WorkerLink,
-    output: &mut Vec<u8>,
-) -> io::Result<()> {
-    let CallItem {
-        work_id, attempt, ..
-    } = item;
-    let mut position = 0;
-    for index in 0..item.count {
-        panic::now(Running::Call {
-            work_id,
-            attempt,
-            index,
-        });
-        state::call_begins(attempt);
-        let mut encoder = Encoder::reuse(std::mem::take(output));
-        let (args, next) = arguments(&payload, item.count, position);
-        position = next;
-        let result = invoke(entry, args, &mut encoder);
-        *output = encoder.into_bytes();
-        state::call_ends();
-        let reported = panic::now(Running::Nothing);
-
-        if index + 1 == item.count && payload.capacity() > KEEP {
-            payload = Vec::new();
-        }
-        match result {
-            Ok(()) => link.send_value(work_id, attempt, index, output)?,
-            Err(_) if reported => {}
-            Err(outcome) => send(link, work_id, attempt, index, outcome)?,
-        }
-    }
-    Ok(())
+/// The task that was run last.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    key: TaskKey,
+    entry: &'static TaskEntry,
+    /// How many of its items make a group.
+    group: u32,
 }
 
-/// The arguments of the next call of the payload, and where those of the one after it begin.
-fn arguments(payload: &[u8], count: u32, position: usize) -> (&[u8], usize) {
-    if count == 1 {
-        return (payload, payload.len());
+impl Known {
+    fn new(entry: &'static TaskEntry) -> Self {
+        Known {
+            key: entry.key(),
+            entry,
+            group: 1,
+        }
     }
-    let mut chunk = ChunkReader::new(&payload[position..]);
-    // A chunk that is cut short, which the parent doesn't send, decodes to errors.
-    let args = chunk.next().unwrap_or_default();
-    (args, payload.len() - chunk.rest().len())
+}
+
+/// Runs a call of one item.
+fn run_one<C: Calls>(
+    entry: &TaskEntry,
+    calls: &C,
+    mut call: C::Call,
+    results: &mut impl Results,
+    output: &mut Vec<u8>,
+) -> io::Result<()> {
+    let id = item_id(C::item(&call), 0);
+    let ended = run_item(entry, id, calls.arguments(&call), output);
+    C::free_arguments(&mut call);
+    match ended {
+        Ended::Value => results.value(id, output)?,
+        other => other.tell(id, results)?,
+    }
+    calls.release(call, 0);
+    results.publish()
+}
+
+/// Runs the items of a call that has several; returns how long a group should be.
+fn run_several<C: Calls>(
+    known: Known,
+    calls: &C,
+    call: C::Call,
+    results: &mut impl Results,
+    output: &mut Vec<u8>,
+) -> io::Result<u32> {
+    let item = C::item(&call);
+    let mut group = known.group;
+    let mut spent = 0;
+    let mut chunk = ChunkReader::new(calls.arguments(&call));
+    let mut items = calls.claim_items(&call, group);
+    while let Some(range) = items {
+        let begun = Instant::now();
+        let count = range.len() as u64;
+        for index in range {
+            let id = item_id(item, index);
+            // A chunk that is cut short, which the parent doesn't send, decodes to errors.
+            let args = chunk.next().unwrap_or_default();
+            match run_item(known.entry, id, args, output) {
+                Ended::Value => results.add_value(id, output)?,
+                other => other.tell(id, results)?,
+            }
+        }
+        let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        spent += took;
+        group = next_group(group, took / count.max(1));
+        // Before the results are seen: who sees the last one may rely on the call's end.
+        items = calls.claim_items(&call, group);
+        if items.is_some() {
+            results.publish()?;
+        }
+    }
+    calls.release(call, spent);
+    results.publish()?;
+    Ok(group)
+}
+
+/// How long the next group should be, when an item took this many nanoseconds.
+fn next_group(group: u32, nanos: u64) -> u32 {
+    let fitting = GROUP_NANOS / nanos.max(1);
+    let fitting = u32::try_from(fitting).unwrap_or(LONGEST_GROUP);
+    // The first ones of a task say little, for they find cold caches.
+    let longest = group.saturating_mul(8).min(LONGEST_GROUP);
+    fitting.clamp(1, longest)
+}
+
+/// How an item ended.
+enum Ended {
+    /// With a value, which lies in the output.
+    Value,
+    /// With something else.
+    Other(CallOutcome),
+    /// With a panic of which the hook has already told.
+    Reported,
+}
+
+impl Ended {
+    /// Tells of an end that is no value.
+    #[cold]
+    fn tell(self, id: ItemId, results: &mut impl Results) -> io::Result<()> {
+        match self {
+            Ended::Value => Ok(()),
+            Ended::Reported => results.reported(id),
+            Ended::Other(outcome) => results.outcome(ResultItem {
+                work_id: id.work_id,
+                attempt: id.attempt,
+                index: id.index,
+                outcome,
+            }),
+        }
+    }
+}
+
+#[inline]
+fn run_item(entry: &TaskEntry, id: ItemId, args: &[u8], output: &mut Vec<u8>) -> Ended {
+    panic::now(Running::Call {
+        work_id: id.work_id,
+        attempt: id.attempt,
+        index: id.index,
+    });
+    state::call_begins(id.attempt);
+    let mut encoder = Encoder::reuse(std::mem::take(output));
+    let result = invoke(entry, args, &mut encoder);
+    *output = encoder.into_bytes();
+    state::call_ends();
+    let reported = panic::now(Running::Nothing);
+    match result {
+        Ok(()) => Ended::Value,
+        Err(_) if reported => Ended::Reported,
+        Err(outcome) => Ended::Other(outcome),
+    }
+}
+
+fn item_id(item: CallItem, index: u32) -> ItemId {
+    ItemId {
+        work_id: item.work_id,
+        attempt: item.attempt,
+        index,
+    }
 }
 
 /// Answers a call of a task that this program doesn't have. The handshake makes that impossible
 /// between a parent and a worker of the same program.
-fn refuse(item: CallItem, link: &dyn WorkerLink) -> io::Result<()> {
-    (0..item.count).try_for_each(|index| {
+#[cold]
+fn refuse<C: Calls>(calls: &C, call: C::Call, results: &mut impl Results) -> io::Result<()> {
+    let item = C::item(&call);
+    for index in 0..item.count {
         let outcome = CallOutcome::Decode {
             parameter: NO_PARAMETER,
             message: format!("the worker has no task with the key {:#018x}", item.task.0),
         };
-        send(link, item.work_id, item.attempt, index, outcome)
-    })
+        Ended::Other(outcome).tell(item_id(item, index), results)?;
+    }
+    calls.release(call, 0);
+    results.publish()
 }
 
-fn send(
-    link: &dyn WorkerLink,
-    work_id: WorkId,
-    attempt: u32,
-    index: u32,
-    outcome: CallOutcome,
-) -> io::Result<()> {
-    link.send(&FromWorker::Result(ResultItem {
-        work_id,
-        attempt,
-        index,
-        outcome,
-    }))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_grow_to_their_time_and_shrink_at_once() {
+        let mut group = 1;
+        for expected in [8, 64, 512, 2000, 2000] {
+            group = next_group(group, 10);
+            assert_eq!(group, expected);
+        }
+        assert_eq!(next_group(group, 0), LONGEST_GROUP);
+        assert_eq!(next_group(group, 5_000), 4);
+        assert_eq!(next_group(group, u64::MAX), 1);
+    }
 }

@@ -32,6 +32,7 @@ use std::{
 
 use nix::libc;
 use ppool_core::{
+    error::SHORTAGE_EXIT,
     link::socket::WorkerSocket,
     supervise::handover::{self, Handover},
     sys::{inherit, signal},
@@ -156,12 +157,13 @@ fn run(socket: OwnedFd) -> ! {
         // What was registered to run at the exit runs. Should it hang, the parent ends the process.
         Ending::Finished => process::exit(0),
         Ending::StartFailed => process::exit(START_FAILED_EXIT),
+        Ending::Shortage => exit_now(SHORTAGE_EXIT),
         Ending::ParentLost => exit_now(PARENT_LOST_EXIT),
     }
 }
 
 /// Ends the process at once, whatever its other threads are doing.
-fn exit_now(code: i32) -> ! {
+pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: it touches nothing of the process and doesn't return.
     unsafe { libc::_exit(code) }
 }

@@ -21,6 +21,7 @@
 
 mod boot;
 mod call_loop;
+mod ends;
 mod hook;
 mod invoke;
 mod panic;

@@ -180,7 +180,8 @@ fn report(noted: Noted) {
             work_id,
             attempt,
             index,
-            outcome: CallOutcome::Panicked(panic),
+            // The parent sends nothing more to a worker that is about to abort.
+            outcome: CallOutcome::Panicked(panic.fatal()),
         }),
     };
     REPORTED.set(true);

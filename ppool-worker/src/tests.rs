@@ -1,6 +1,7 @@
 //! Workers that run inside this process, on threads, at the other end of a socket pair.
 
 use std::{
+    cell::Cell,
     io::Read,
     ops::{Deref, DerefMut},
     os::unix::net::UnixStream,
@@ -14,7 +15,7 @@ use ppool_core::{
     RemoteError, RemotePanic,
     codec::{ChunkWriter, Lane},
     link::{
-        Link,
+        ring::RingLink,
         socket::{SocketLink, WorkerSocket},
     },
     linkme::{self, distributed_slice},
@@ -170,6 +171,42 @@ impl serde::Serialize for Unwilling {
     }
 }
 
+thread_local! {
+    /// Which link the workers of a test have.
+    static OVER_RING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs each test with workers over either link.
+macro_rules! over_both_links {
+    ($($test:ident)*) => {
+        mod over_a_socket { $( #[test] fn $test() { super::$test(); } )* }
+        mod over_a_ring {
+            $( #[test] fn $test() { super::OVER_RING.set(true); super::$test(); } )*
+        }
+    };
+}
+
+over_both_links! {
+    a_worker_greets_runs_calls_and_says_goodbye
+    each_item_of_a_call_gives_a_result_in_order
+    calls_that_came_before_the_sentinel_are_finished
+    a_panic_tells_its_message_its_place_and_its_stack
+    panics_of_all_kinds_leave_the_worker_alive
+    an_argument_that_does_not_decode_fails_its_own_item_only
+    a_result_that_does_not_encode_fails_its_own_item_only
+    a_call_of_an_unknown_task_says_so
+    large_results_come_whole
+    an_initializer_sets_what_calls_find
+    an_initializer_that_fails_is_a_failed_start_with_its_cause
+    a_directory_that_is_not_there_is_a_failed_start
+    a_first_message_that_is_no_boot_is_a_failed_start
+    a_finalizer_runs_after_the_last_call_and_can_not_keep_the_worker
+    a_worker_ends_when_its_parent_is_gone_be_it_idle_or_busy
+    a_worker_whose_parent_never_spoke_ends
+    a_task_is_told_its_attempt
+    descriptors_of_a_call_are_closed_when_it_is_done
+}
+
 /// A worker that runs on a thread, and its parent.
 struct Worker {
     parent: Parent,
@@ -182,7 +219,10 @@ impl Worker {
         let (parent, worker) = UnixStream::pair().unwrap();
         let worker = Arc::new(WorkerSocket::new(worker.into()));
         Worker {
-            parent: Parent::new(SocketLink::new(parent.into()).unwrap()),
+            parent: match OVER_RING.get() {
+                true => Parent::new(RingLink::new(parent.into()).unwrap()),
+                false => Parent::new(SocketLink::new(parent.into()).unwrap()),
+            },
             thread: thread::spawn(|| serve(worker)),
         }
     }
@@ -238,7 +278,6 @@ impl DerefMut for Worker {
     }
 }
 
-#[test]
 fn a_worker_greets_runs_calls_and_says_goodbye() {
     let mut worker = Worker::start();
     let FromWorker::Hello(hello) = worker.next() else {
@@ -263,7 +302,6 @@ fn chunk(calls: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     chunk.into_bytes()
 }
 
-#[test]
 fn each_item_of_a_call_gives_a_result_in_order() {
     let mut worker = Worker::ready();
     worker.call(1, "fails_at_odd", 100, chunk((0..100).map(number)));
@@ -283,7 +321,6 @@ fn each_item_of_a_call_gives_a_result_in_order() {
     worker.finish();
 }
 
-#[test]
 fn calls_that_came_before_the_sentinel_are_finished() {
     let mut worker = Worker::ready();
     for id in 0..50 {
@@ -298,7 +335,6 @@ fn calls_that_came_before_the_sentinel_are_finished() {
     assert_eq!(worker.leave(), Ending::Finished);
 }
 
-#[test]
 fn a_panic_tells_its_message_its_place_and_its_stack() {
     let mut worker = Worker::ready();
     let panic = worker.run_to_panic("fails_at_odd", number(3));
@@ -314,7 +350,6 @@ fn a_panic_tells_its_message_its_place_and_its_stack() {
     worker.finish();
 }
 
-#[test]
 fn panics_of_all_kinds_leave_the_worker_alive() {
     let mut worker = Worker::ready();
     let panic = worker.run_to_panic("panics_without_text", Vec::new());
@@ -327,7 +362,6 @@ fn panics_of_all_kinds_leave_the_worker_alive() {
     worker.finish();
 }
 
-#[test]
 fn an_argument_that_does_not_decode_fails_its_own_item_only() {
     let mut worker = Worker::ready();
     let args = [number(1), number(2), vec![0; 3], number(3)];
@@ -352,7 +386,6 @@ fn undecoded(outcome: CallOutcome, expected: u32) -> String {
     }
 }
 
-#[test]
 fn a_result_that_does_not_encode_fails_its_own_item_only() {
     let mut worker = Worker::ready();
     for (task, begin) in [
@@ -372,7 +405,6 @@ fn a_result_that_does_not_encode_fails_its_own_item_only() {
     worker.finish();
 }
 
-#[test]
 fn a_call_of_an_unknown_task_says_so() {
     let mut worker = Worker::ready();
     worker.call(1, "unheard of", 2, Vec::new());
@@ -383,7 +415,6 @@ fn a_call_of_an_unknown_task_says_so() {
     worker.finish();
 }
 
-#[test]
 fn large_results_come_whole() {
     let mut worker = Worker::ready();
     for len in [1 << 10, 3 << 20, 20 << 20, 1] {
@@ -393,7 +424,6 @@ fn large_results_come_whole() {
     worker.finish();
 }
 
-#[test]
 fn an_initializer_sets_what_calls_find() {
     let states = STATES_IN_USE.read().unwrap();
     let (mut worker, next) = Worker::boot(&boot_with_initializer("starts", 10));
@@ -415,7 +445,6 @@ fn reason(boot: &Boot) -> String {
     }
 }
 
-#[test]
 fn an_initializer_that_fails_is_a_failed_start_with_its_cause() {
     for (task, begin) in [
         (
@@ -437,7 +466,6 @@ fn an_initializer_that_fails_is_a_failed_start_with_its_cause() {
     }
 }
 
-#[test]
 fn a_directory_that_is_not_there_is_a_failed_start() {
     let message = reason(&Boot {
         current_dir: Some("/no/such/directory".into()),
@@ -446,32 +474,31 @@ fn a_directory_that_is_not_there_is_a_failed_start() {
     assert!(message.contains("/no/such/directory"), "{message}");
 }
 
-#[test]
 fn a_first_message_that_is_no_boot_is_a_failed_start() {
     let mut worker = Worker::start();
-    worker.call(1, "square", 1, number(1));
+    worker.link.send_sentinel().unwrap();
     assert!(matches!(worker.next(), FromWorker::Hello(_)));
     assert!(matches!(worker.next(), FromWorker::StartFailed(_)));
     assert_eq!(worker.leave(), Ending::StartFailed);
 }
 
-#[test]
 fn a_finalizer_runs_after_the_last_call_and_can_not_keep_the_worker() {
-    for (task, ended) in [("ends", &[77][..]), ("panics_without_text", &[77])] {
+    let id = if OVER_RING.get() { 77 } else { 78 };
+    for task in ["ends", "panics_without_text"] {
         let (worker, _) = Worker::boot(&Boot {
             finalizer: Some(BootCall {
                 task: TaskKey::of(task),
-                payload: number(77),
+                payload: number(id),
             }),
             ..plain_boot()
         });
         worker.finish();
-        assert_eq!(*ENDED.lock().unwrap(), ended);
+        let ended = ENDED.lock().unwrap();
+        assert_eq!(ended.iter().filter(|ended| **ended == id).count(), 1);
     }
 }
 
 /// SUP-4.
-#[test]
 fn a_worker_ends_when_its_parent_is_gone_be_it_idle_or_busy() {
     assert_eq!(Worker::ready().leave(), Ending::ParentLost);
 
@@ -483,12 +510,10 @@ fn a_worker_ends_when_its_parent_is_gone_be_it_idle_or_busy() {
     GATE.1.notify_all();
 }
 
-#[test]
 fn a_worker_whose_parent_never_spoke_ends() {
     assert_eq!(Worker::start().leave(), Ending::ParentLost);
 }
 
-#[test]
 fn a_task_is_told_its_attempt() {
     let mut worker = Worker::ready();
     let attempt = encoded(|out| Lane::raw().encode(&ATTEMPT, out));
@@ -499,7 +524,6 @@ fn a_task_is_told_its_attempt() {
     worker.finish();
 }
 
-#[test]
 fn descriptors_of_a_call_are_closed_when_it_is_done() {
     let mut worker = Worker::ready();
     let (sent, mut witness) = UnixStream::pair().unwrap();

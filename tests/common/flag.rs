@@ -6,7 +6,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,15 @@ impl Flag {
 
     pub(crate) fn wait(&self) {
         until(|| self.is_up());
+    }
+}
+
+/// Sets a switch when it goes, also by a panic: so that a thread that works until then ends.
+pub(crate) struct Raise<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

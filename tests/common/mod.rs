@@ -13,6 +13,6 @@ pub(crate) mod program;
 pub(crate) mod tasks;
 pub(crate) mod watchdog;
 
-pub(crate) use flag::{Flag, Scratch, Tally};
+pub(crate) use flag::{Flag, Raise, Scratch, Tally};
 pub(crate) use pools::{Busy, busy_pool, pool_of};
 pub(crate) use watchdog::{until, watchdog};

@@ -11,12 +11,48 @@ use std::{sync::mpsc::channel, time::Duration};
 use common::{
     Busy, Scratch, busy_pool, pool_of,
     processes::is_alive,
-    tasks::{End, count, end, panic_with, run_for_ever, square},
+    tasks::{End, Hold, count, end, hold, panic_with, run_for_ever, square},
     until, watchdog,
 };
 use ppool::{TaskErrorKind, TaskFuture, TaskState};
 
 const SOON: Duration = Duration::from_millis(20);
+
+#[test]
+fn a_call_killed_behind_another_leaves_that_one_alone() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(1);
+    let held = Hold::new(&scratch, "held");
+    let running = pool.submit(hold, &held);
+    held.started.wait();
+    let behind: Vec<_> = (0..10).map(|n| pool.submit(square, n)).collect();
+    assert!(behind[4].kill());
+    held.release.raise();
+    running.wait().unwrap();
+    for (n, future) in behind.into_iter().enumerate() {
+        match future.wait() {
+            Ok(value) => assert_eq!(value, (n * n) as u64),
+            Err(error) => assert!(n == 4 && error.is_cancelled(), "{n}: {error:?}"),
+        }
+    }
+}
+
+#[test]
+fn calls_behind_a_killed_one_run_all_the_same() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let pool = pool_of(1);
+    let held = Hold::new(&scratch, "held");
+    let running = pool.submit(hold, &held);
+    held.started.wait();
+    let behind: Vec<_> = (0..10).map(|n| pool.submit(square, n)).collect();
+    assert!(running.kill());
+    assert!(running.wait().unwrap_err().is_cancelled());
+    for (n, future) in behind.into_iter().enumerate() {
+        assert_eq!(future.wait().unwrap(), (n * n) as u64);
+    }
+}
 
 #[test]
 fn a_future_tells_how_far_its_call_is() {

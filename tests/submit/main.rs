@@ -130,6 +130,20 @@ fn a_panic_comes_back_with_its_message_and_place() {
     assert_eq!(pool.apply(square, 3).unwrap(), 9);
 }
 
+#[task]
+fn panic_with_a_number() {
+    std::panic::panic_any(7);
+}
+
+#[test]
+fn a_panic_without_a_message_is_a_panic_too() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    let error = pool.apply(panic_with_a_number, ()).unwrap_err();
+    assert!(error.is_panic(), "{error:?}");
+    assert_eq!(pool.apply(square, 3).unwrap(), 9);
+}
+
 /// A value that can't be encoded.
 #[derive(Clone, Debug, Deserialize)]
 struct Unsendable(u64);

@@ -35,6 +35,12 @@ impl ChunkWriter {
         self.count
     }
 
+    /// How many bytes they take.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.encoder.len()
+    }
+
     /// Writes the arguments of one call with `encode`; when that fails, they are taken back.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod encoder;
 mod into_args;
 mod lane;
 mod raw;
+mod values;
 
 pub use chunk::{ChunkReader, ChunkWriter};
 pub use decoder::Decoder;
@@ -26,6 +27,7 @@ pub use into_args::{ArgList, IntoArg, IntoArgs};
 pub use lane::{ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
 pub(crate) use raw::take_text;
 pub use raw::{Plain, Raw};
+pub use values::Values;
 
 use std::fmt;
 

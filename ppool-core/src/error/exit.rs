@@ -32,6 +32,9 @@ pub enum ExitHow {
     Unknown,
 }
 
+/// The exit code of a worker that could not start for want of processes or memory.
+pub const SHORTAGE_EXIT: i32 = 88;
+
 impl WorkerExit {
     /// The process id that the worker had. It may belong to another process by now.
     #[must_use]

@@ -169,6 +169,8 @@ pub struct RemotePanic {
     pub(crate) message: String,
     pub(crate) location: Option<String>,
     pub(crate) backtrace: Option<String>,
+    /// Whether the worker process ends with it, because it can't unwind.
+    pub(crate) fatal: bool,
 }
 
 impl RemotePanic {
@@ -180,7 +182,16 @@ impl RemotePanic {
             message,
             location,
             backtrace,
+            fatal: false,
         }
+    }
+
+    /// The same as one that ends its worker process.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
     }
 
     /// What was passed to `panic!`, when it was text.

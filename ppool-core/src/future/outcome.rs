@@ -24,6 +24,12 @@ impl ResultBytes {
     }
 }
 
+impl From<ResultBytes> for Vec<u8> {
+    fn from(bytes: ResultBytes) -> Self {
+        bytes.0
+    }
+}
+
 impl From<Vec<u8>> for ResultBytes {
     fn from(bytes: Vec<u8>) -> Self {
         ResultBytes(bytes)
@@ -133,9 +139,9 @@ impl<R> ResultReader<R> {
     }
 
     /// Decodes a result. A `Deserialize` that fails or panics is a `Decode` error.
-    pub(crate) fn decode(&self, bytes: &ResultBytes) -> Result<R, TaskError> {
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<R, TaskError> {
         let decoded = catch_unwind(AssertUnwindSafe(|| {
-            self.lane.decode(&mut Decoder::new(bytes.as_slice()))
+            self.lane.decode(&mut Decoder::new(bytes))
         }));
         match decoded {
             Ok(Ok(value)) => Ok(value),
@@ -150,8 +156,8 @@ impl<R> ResultReader<R> {
     /// The value, or the error, of what was taken out of the state.
     pub(super) fn read(&self, stored: Stored) -> Result<R, TaskError> {
         match stored {
-            Stored::Value(bytes) => self.decode(&bytes),
-            Stored::Shared(bytes) => self.decode(&bytes),
+            Stored::Value(bytes) => self.decode(bytes.as_slice()),
+            Stored::Shared(bytes) => self.decode(bytes.as_slice()),
             Stored::Error(error) => Err(error),
             Stored::Taken => Err(self.already_taken()),
         }
@@ -160,7 +166,7 @@ impl<R> ResultReader<R> {
     /// The value, or the error, of a shared outcome; `None` stands for a taken one.
     pub(crate) fn read_shared(&self, outcome: Option<SharedOutcome>) -> Result<R, TaskError> {
         match outcome {
-            Some(SharedOutcome::Value(bytes)) => self.decode(&bytes),
+            Some(SharedOutcome::Value(bytes)) => self.decode(bytes.as_slice()),
             Some(SharedOutcome::Error(error)) => Err(error),
             None => Err(self.already_taken()),
         }

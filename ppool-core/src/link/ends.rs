@@ -2,8 +2,10 @@
 
 use std::{
     fmt, io,
+    ops::Range,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -59,8 +61,70 @@ pub trait Link: Send + fmt::Debug + AsFd {
         false
     }
 
+    /// Takes back items of a call of several that the worker has not started, from the end, all but
+    /// `leave` of them: which, counted within the call. `None` when there are none, or the transport
+    /// can't.
+    fn take_back(&mut self, _work_id: WorkId, _leave: u32) -> Option<Range<u32>> {
+        None
+    }
+
+    /// How far the worker is with a call that is not answered; `None` when the transport can't tell
+    /// or there is no such call. After a death it is exact.
+    fn started(&self, _work_id: WorkId) -> Option<Started> {
+        None
+    }
+
+    /// How many more calls the worker's queue takes, if their payloads fit. Calls beyond are kept
+    /// here, in order, until there is room. One at a time where a queued call can't be taken back.
+    fn room(&mut self) -> usize {
+        1
+    }
+
+    /// Whether the calls that are sent from now on say when they started.
+    fn set_timed(&mut self, _timed: bool) {}
+
+    /// For how long a worker without work looks for some before it sleeps; zero, as it is at first,
+    /// when no processor is free. A worker that is looking right now hears of it, too.
+    fn set_spin(&mut self, _spin: Duration) {}
+
+    /// Receives what can be had without a system call: nothing, for most transports.
+    ///
+    /// # Errors
+    /// As [`Link::drive`].
+    fn take_results(&mut self, _up: &mut Vec<FromWorker>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Says that nobody looks after this link until its descriptor is ready; `false` when there is
+    /// something to do right now. Call it before every sleep, for each link; after a `false`, or to
+    /// look without sleeping, call [`Link::wake_up`].
+    fn prepare_sleep(&mut self) -> bool {
+        true
+    }
+
+    /// Says that somebody looks after this link, so that the worker need not wake anybody.
+    fn wake_up(&mut self) {}
+
+    /// Receives the rest, however much, of a worker whose process has ended.
+    ///
+    /// # Errors
+    /// As [`Link::drive`].
+    fn take_rest(&mut self, up: &mut Vec<FromWorker>) -> io::Result<()> {
+        loop {
+            let before = up.len();
+            // Others may hold the worker's end open, so its close is not waited for.
+            if self.drive(up)? == LinkState::Closed || up.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
     /// Whether something waits until it can be written.
     fn wants_write(&self) -> bool;
+
+    /// Whether the worker has not read all that was sent; certain once the link is closed. The last
+    /// call that was sent then has not started.
+    fn is_unread(&self) -> bool;
 
     /// Writes what waits and receives what is there, each up to a bound, so that one busy worker
     /// can't keep the others waiting: what is left makes the descriptor ready again.
@@ -69,6 +133,19 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// When the transport failed, or what came is no message (LINK-2). What came before is in `up`;
     /// the link is of no use any more.
     fn drive(&mut self, up: &mut Vec<FromWorker>) -> io::Result<LinkState>;
+}
+
+/// How far a worker is with a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Started {
+    /// It has not started it.
+    No,
+    /// It runs, or did when the worker died.
+    Yes {
+        /// Since when, in nanoseconds of the monotonic clock, if it was sent as one that says so. A
+        /// moment passes until it has.
+        since: Option<u64>,
+    },
 }
 
 /// Whether more can come from a worker.
@@ -108,5 +185,9 @@ pub trait WorkerLink: Send + Sync + fmt::Debug {
     -> io::Result<()>;
 
     /// Has `recv` return `None` from now on, also to a thread that waits in it.
-    fn stop_receiving(&self);
+    ///
+    /// # Errors
+    /// When the transport was taken away: a task may have closed all descriptors. A thread that
+    /// waits in `recv` then waits for ever.
+    fn stop_receiving(&self) -> io::Result<()>;
 }

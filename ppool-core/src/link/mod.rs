@@ -12,6 +12,7 @@
 //! - [`Link`] is the parent's end. It never blocks (QM-1).
 //! - [`WorkerLink`] is the worker's end. One of its threads receives, any of them sends.
 //! - [`socket`] is the portable transport, a Unix socket pair.
+//! - `ring` is the fast one: calls and results through shared memory, the rest by a socket.
 //!
 //! # Invariants
 //!
@@ -25,10 +26,15 @@
 //! message is dropped, then [`LinkState::Closed`] is said. A parent that dies is the end of the
 //! stream to its worker.
 
+#[cfg(not(loom))]
+pub mod ring;
+
 mod ends;
 pub mod socket;
+mod transport;
 
-pub use ends::{Link, LinkState, Payload, WorkerLink};
+pub use ends::{Link, LinkState, Payload, Started, WorkerLink};
+pub use transport::Transport;
 
 #[cfg(test)]
 mod conformance;

@@ -231,9 +231,9 @@ impl PoolBuilder {
     /// The pool, when the settings are known to make sense.
     pub(super) fn build_with_defaults(self) -> Pool {
         let settings = Settings {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits {
                 workers: u32::try_from(self.workers).expect("the number was checked, or is small"),
-                call_queue: 1,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
                 start_timeout: self.start_timeout,

@@ -2,14 +2,17 @@
 //! iterates.
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeMap,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
+use super::pace::Pace;
 use crate::{
+    codec::Values,
     error::TaskError,
     future::{Hook, Hooks, Outcome, ResultBytes, SharedOutcome},
     queue_manager::Sink,
@@ -24,6 +27,24 @@ pub(super) enum Order {
     AsTheyCome,
 }
 
+/// Outcomes of inputs that follow each other.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Values.
+    Values(Values),
+    /// The failure of one call.
+    Error(TaskError),
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        match self {
+            Piece::Values(values) => u64::from(values.count()),
+            Piece::Error(_) => 1,
+        }
+    }
+}
+
 /// The outcomes of one map that were not taken yet.
 #[derive(Debug)]
 pub(super) struct Gather {
@@ -34,10 +55,12 @@ pub(super) struct Gather {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// `OfInputs`: the outcomes from the first that was not taken on. `AsTheyCome`: all that came.
-    outcomes: VecDeque<Option<Outcome>>,
-    /// How many were taken.
-    taken: u64,
+    /// By the index of their first input; in the order in which they came, by a number of their own.
+    pieces: BTreeMap<u64, Piece>,
+    /// The number of the piece that is taken next.
+    next: u64,
+    /// `AsTheyCome`: the number of the piece that comes next.
+    came: u64,
     /// The first failure that came.
     failure: Option<TaskError>,
     /// Whether somebody sleeps.
@@ -57,78 +80,48 @@ impl Gather {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call of the input at `index` has ended.
-    pub(super) fn put(&self, index: u64, outcome: Outcome) {
+    /// The calls of the inputs from `index` on have ended.
+    pub(super) fn put(&self, index: u64, piece: Piece) {
         let mut inner = self.lock();
-        if let Outcome::Error(error) = &outcome {
+        if let Piece::Error(error) = &piece {
             inner.failure.get_or_insert_with(|| error.clone());
         }
-        let ready = match self.order {
+        let number = match self.order {
+            Order::OfInputs => index,
             Order::AsTheyCome => {
-                inner.outcomes.push_back(Some(outcome));
-                true
-            }
-            Order::OfInputs => {
-                let at = usize::try_from(index - inner.taken)
-                    .expect("no more is in flight than fits in memory");
-                if inner.outcomes.len() <= at {
-                    inner.outcomes.resize_with(at + 1, || None);
-                }
-                inner.outcomes[at] = Some(outcome);
-                at == 0 || inner.failure.is_some()
+                inner.came += 1;
+                inner.came - 1
             }
         };
-        if ready && inner.sleeping {
+        inner.pieces.insert(number, piece);
+        if inner.sleeping && (number == inner.next || inner.failure.is_some()) {
             self.arrived.notify_one();
         }
     }
 
-    /// The next outcome, when it is there.
-    pub(super) fn try_take(&self) -> Option<Outcome> {
-        Self::take_from(&mut self.lock())
-    }
-
-    /// The next outcome; waits for it.
-    pub(super) fn take(&self) -> Outcome {
+    /// The next outcomes; waits for them. With `fail_fast`, the first failure of any input is next
+    /// as soon as it has come.
+    pub(super) fn take(&self, fail_fast: bool) -> Piece {
         let mut inner = self.lock();
         loop {
-            if let Some(outcome) = Self::take_from(&mut inner) {
-                return outcome;
+            if let Some(error) = inner.failure.as_ref().filter(|_| fail_fast) {
+                return Piece::Error(error.clone());
             }
-            inner = self.sleep(inner);
+            let next = inner.next;
+            if let Some(piece) = inner.pieces.remove(&next) {
+                inner.next += match self.order {
+                    Order::OfInputs => piece.len(),
+                    Order::AsTheyCome => 1,
+                };
+                return piece;
+            }
+            inner.sleeping = true;
+            inner = self
+                .arrived
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+            inner.sleeping = false;
         }
-    }
-
-    /// The next outcome, or the first failure of any input, whichever comes first.
-    pub(super) fn take_or_fail(&self) -> Result<ResultBytes, TaskError> {
-        let mut inner = self.lock();
-        loop {
-            if let Some(error) = &inner.failure {
-                return Err(error.clone());
-            }
-            match Self::take_from(&mut inner) {
-                Some(Outcome::Value(bytes)) => return Ok(bytes),
-                Some(Outcome::Error(error)) => return Err(error),
-                None => inner = self.sleep(inner),
-            }
-        }
-    }
-
-    fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
-        inner.sleeping = true;
-        let mut inner = self
-            .arrived
-            .wait(inner)
-            .unwrap_or_else(PoisonError::into_inner);
-        inner.sleeping = false;
-        inner
-    }
-
-    fn take_from(inner: &mut Inner) -> Option<Outcome> {
-        let outcome = inner.outcomes.front_mut()?.take()?;
-        inner.outcomes.pop_front();
-        inner.taken += 1;
-        Some(outcome)
     }
 }
 
@@ -139,6 +132,10 @@ pub(super) struct Chunk {
     pub(super) base: u64,
     /// How many of its calls have not ended.
     pub(super) open: AtomicU32,
+    /// How many it has.
+    pub(super) count: u32,
+    /// Learns how long they took.
+    pub(super) pace: Arc<Pace>,
     /// Makes the callbacks of one call.
     pub(super) hook: Option<Box<dyn Fn() -> Hook + Send + Sync>>,
 }
@@ -147,6 +144,12 @@ impl Chunk {
     /// Whether all its calls have ended.
     pub(super) fn is_done(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0
+    }
+
+    fn put(&self, index: u32, piece: Piece) {
+        let ended = u32::try_from(piece.len()).expect("a chunk counts its calls so");
+        self.gather.put(self.base + u64::from(index), piece);
+        self.open.fetch_sub(ended, Ordering::Relaxed);
     }
 }
 
@@ -161,18 +164,35 @@ impl Sink for Chunk {
 
     fn returns_to_pending(&self) {}
 
-    fn resolve(&self, index: u32, outcome: Outcome) -> Option<Hooks> {
-        let hooks = self.hook.as_ref().map(|hook| {
-            let shared = match &outcome {
-                Outcome::Value(bytes) => {
-                    SharedOutcome::Value(Arc::new(bytes.as_slice().to_vec().into()))
-                }
-                Outcome::Error(error) => SharedOutcome::Error(error.clone()),
-            };
-            Hooks::callback(hook(), shared)
-        });
-        self.gather.put(self.base + u64::from(index), outcome);
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        hooks
+    fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
+        match outcome {
+            Outcome::Value(bytes) => {
+                self.resolve_values(index, Values::one(bytes.into()), hooks);
+            }
+            Outcome::Error(error) => {
+                let shared = SharedOutcome::Error(error.clone());
+                hooks.extend(
+                    self.hook
+                        .as_ref()
+                        .map(|hook| Hooks::callback(hook(), shared)),
+                );
+                self.put(index, Piece::Error(error));
+            }
+        }
+    }
+
+    fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
+        if let Some(hook) = &self.hook {
+            let mut copy = values.clone();
+            while let Some(bytes) = copy.take() {
+                let bytes = Arc::new(ResultBytes::from(bytes.to_vec()));
+                hooks.push(Hooks::callback(hook(), SharedOutcome::Value(bytes)));
+            }
+        }
+        self.put(index, Piece::Values(values));
+    }
+
+    fn ran(&self, time: Duration) {
+        self.pace.ran(self.count, time);
     }
 }

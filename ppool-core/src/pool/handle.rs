@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc};
 use super::{
     PoolBuilder,
     callbacks::{Done, PoolCallbacks},
-    exit,
     map::{Imap, encode_item},
     options::{Options, TaskCall},
 };
@@ -14,7 +13,7 @@ use crate::{
     error::{SubmitError, TaskError, TaskErrorKind},
     future::{CallState, TaskFuture},
     ids::WorkId,
-    queue_manager::{Cargo, QueueManager, Refusal, Terms},
+    queue_manager::{Cargo, QueueManager, Refusal, Terms, drain},
     task::{Callable, Task, TaskEntry, TaskObject},
 };
 
@@ -235,9 +234,9 @@ impl Pool {
     /// Waits until the pool has ended: every call resolved, every callback run, every worker gone.
     /// Closes the pool first when it is still open, since it would wait for ever otherwise.
     ///
-    /// Inside one of the pool's own callbacks it can't wait, and returns at once.
+    /// Inside one of the pool's own callbacks it doesn't wait for the callbacks.
     pub fn join(&self) {
-        exit::drain(&self.parts.manager);
+        drain(&self.parts.manager);
     }
 
     /// Ends the pool now: calls that wait are cancelled, calls that run are stopped (SIGTERM, after
@@ -404,9 +403,9 @@ impl Default for Pool {
 
 impl Drop for PoolParts {
     /// Drains the pool: waits until all calls that were submitted are finished and the workers are
-    /// gone. Inside one of the pool's own callbacks it doesn't wait; the pool then ends by itself.
+    /// gone and the callbacks have run (for those not inside one of the pool's own callbacks).
     fn drop(&mut self) {
-        exit::drain(&self.manager);
+        drain(&self.manager);
     }
 }
 

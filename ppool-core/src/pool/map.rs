@@ -9,17 +9,19 @@
 use std::{
     collections::VecDeque,
     fmt,
+    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicU32},
 };
 
 use super::{
-    gather::{Chunk, Gather, Order},
+    gather::{Chunk, Gather, Order, Piece},
     handle::{Pool, PoolParts},
     options::Options,
+    pace::{FULL, Pace},
 };
 use crate::{
-    codec::{ArgList, ChunkWriter, Encoder, IntoArgs},
+    codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
     error::{EncodeError, TaskError, TaskErrorKind},
     future::{Hook, Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
     ids::WorkId,
@@ -27,10 +29,12 @@ use crate::{
     task::Task,
 };
 
-/// How many inputs `map` has in flight at the most: enough to keep every worker busy, few enough
-/// that a million inputs don't lie in the queue at once.
+/// How many chunks of its own size a map has in flight for each worker: one that runs, one that
+/// waits behind it, one on its way.
+const CHUNKS_PER_WORKER: usize = 3;
+/// How many inputs `map` has in flight at the least when the size of its chunks is fixed.
 const MAP_WINDOW: usize = 4096;
-/// The least window of `imap`.
+/// The same of `imap`.
 const LEAST_WINDOW: usize = 32;
 
 /// The results of a task over many inputs, as they are asked for: what [`Pool::imap`] and
@@ -41,7 +45,7 @@ const LEAST_WINDOW: usize = 32;
 #[must_use = "no input is pulled until the iterator is asked for results"]
 pub struct Imap<T: Task, I: Iterator> {
     pool: Arc<PoolParts>,
-    task: std::marker::PhantomData<T>,
+    task: PhantomData<T>,
     options: Options<T::Output>,
     /// `None` once they have ended, or the pool takes no more.
     inputs: Option<I>,
@@ -49,8 +53,12 @@ pub struct Imap<T: Task, I: Iterator> {
     /// The index of the next input.
     pulled: u64,
     taken: u64,
-    window: usize,
-    chunk_size: usize,
+    /// The values that came together with the one that was taken last.
+    values: Values,
+    pace: Arc<Pace>,
+    workers: usize,
+    /// The least window.
+    least_window: usize,
     in_flight: VecDeque<(WorkId, Arc<Chunk>)>,
     reader: ResultReader<T::Output>,
 }
@@ -75,22 +83,18 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     }
 
     fn new(pool: &Pool, _task: T, options: Options<T::Output>, inputs: I, order: Order) -> Self {
-        let chunk_size = options.chunk_size.unwrap_or(1);
-        let window = options.window.unwrap_or_else(|| {
-            (4 * pool.max_workers())
-                .max(LEAST_WINDOW)
-                .max(2 * chunk_size)
-        });
         Imap {
             pool: Arc::clone(&pool.parts),
-            task: std::marker::PhantomData,
+            task: PhantomData,
             options,
             inputs: Some(inputs),
             gather: Gather::new(order),
             pulled: 0,
             taken: 0,
-            window,
-            chunk_size,
+            values: Values::default(),
+            pace: Arc::default(),
+            workers: pool.max_workers(),
+            least_window: LEAST_WINDOW,
             in_flight: VecDeque::new(),
             reader: ResultReader::new(WorkId::default(), T::entry(), T::output_lane()),
         }
@@ -98,36 +102,74 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// All results, in order; at the first failure that comes, the rest is cancelled.
     pub(super) fn collect_all(mut self) -> Result<Vec<T::Output>, TaskError> {
-        self.window = self
-            .options
-            .window
-            .unwrap_or(MAP_WINDOW.max(2 * self.chunk_size));
-        let expected = self
-            .inputs
-            .as_ref()
-            .map_or(0, |inputs| inputs.size_hint().0);
+        self.least_window = MAP_WINDOW;
+        let inputs = self.inputs.as_ref();
+        let expected = inputs.map_or(0, |inputs| inputs.size_hint().0);
         let mut results = Vec::with_capacity(expected.min(1 << 20));
-        loop {
-            self.feed();
-            if self.taken == self.pulled {
-                return Ok(results);
-            }
-            let bytes = self.gather.take_or_fail()?;
+        while let Some(result) = self.next_result(true) {
+            results.push(result?);
+        }
+        Ok(results)
+    }
+
+    /// The next result; with `fail_fast`, the first failure of any input as soon as it has come.
+    fn next_result(&mut self, fail_fast: bool) -> Option<Result<T::Output, TaskError>> {
+        if let Some(bytes) = self.values.take() {
             self.taken += 1;
-            results.push(self.reader.decode(&bytes)?);
+            return Some(self.reader.decode(bytes));
+        }
+        self.feed();
+        if self.taken == self.pulled {
+            return None;
+        }
+        match self.gather.take(fail_fast) {
+            Piece::Values(values) => {
+                self.values = values;
+                self.next_result(fail_fast)
+            }
+            Piece::Error(error) => {
+                self.taken += 1;
+                Some(Err(error))
+            }
+        }
+    }
+
+    /// How many inputs travel together now.
+    fn chunk_size(&self) -> u64 {
+        match self.options.chunk_size {
+            Some(size) => size as u64,
+            None => {
+                let left = self.inputs.as_ref().and_then(|inputs| inputs.size_hint().1);
+                let left = left.map(|left| left as u64);
+                self.pace.chunk_size(left, self.workers as u64)
+            }
+        }
+    }
+
+    /// How many inputs may have been pulled that were not taken.
+    fn window(&self, chunk_size: u64) -> u64 {
+        let chunks = (CHUNKS_PER_WORKER * self.workers) as u64 * chunk_size;
+        match (self.options.window, self.options.chunk_size) {
+            (Some(window), _) => window as u64,
+            (None, Some(_)) => chunks.max(self.least_window as u64),
+            (None, None) => chunks,
         }
     }
 
     /// Pulls and submits inputs until the window is full.
     fn feed(&mut self) {
-        while self.pulled - self.taken < self.window as u64 {
+        loop {
+            let size = self.chunk_size();
+            let waiting = self.pulled - self.taken;
+            let room = self.window(size).saturating_sub(waiting);
+            // A small rest of room is left until it is a chunk, or nothing else is to be done.
+            if room == 0 || (room < size && waiting > 0) {
+                return;
+            }
             let Some(mut inputs) = self.inputs.take() else {
                 return;
             };
-            let room = self.window as u64 - (self.pulled - self.taken);
-            let size = (self.chunk_size as u64).min(room);
-            let more = self.feed_chunk(&mut inputs, size);
-            if more {
+            if self.feed_chunk(&mut inputs, size.min(room)) {
                 self.inputs = Some(inputs);
             }
         }
@@ -140,7 +182,12 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         let mut failed = None;
         let mut more = true;
         let lanes = T::lanes();
-        while u64::from(chunk.count()) < size {
+        // Only a size that somebody has asked for is kept whatever the inputs take.
+        let full = match self.options.chunk_size {
+            Some(_) => usize::MAX,
+            None => FULL,
+        };
+        while u64::from(chunk.count()) < size && chunk.byte_len() < full {
             let Some(args) = inputs.next() else {
                 more = false;
                 break;
@@ -158,7 +205,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
             let index = self.pulled;
             self.pulled += 1;
-            self.gather.put(index, Outcome::Error(error.clone()));
+            self.gather.put(index, Piece::Error(error.clone()));
             if let Some(hook) = self.hook() {
                 let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
                 hooks.run(self.pool.manager.callbacks());
@@ -185,6 +232,8 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             gather: Arc::clone(&self.gather),
             base: self.pulled,
             open: AtomicU32::new(count),
+            count,
+            pace: Arc::clone(&self.pace),
             hook: self.hook(),
         });
         self.pulled += u64::from(count);
@@ -204,7 +253,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                     self.in_flight.pop_front();
                 }
                 // Chunks that end out of order may not pile up behind one that runs long.
-                if self.in_flight.len() > 2 * self.window {
+                if self.in_flight.len() == self.in_flight.capacity() {
                     self.in_flight.retain(|(_, chunk)| !chunk.is_done());
                 }
                 self.in_flight.push_back((id, chunk));
@@ -216,10 +265,12 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                     Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
                 };
                 let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
+                let mut hooks = Vec::new();
                 for index in 0..count {
-                    if let Some(hooks) = chunk.resolve(index, Outcome::Error(error.clone())) {
-                        hooks.run(self.pool.manager.callbacks());
-                    }
+                    chunk.resolve(index, Outcome::Error(error.clone()), &mut hooks);
+                }
+                for hook in hooks {
+                    hook.run(self.pool.manager.callbacks());
                 }
                 false
             }
@@ -231,19 +282,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
     type Item = Result<T::Output, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.feed();
-        if self.taken == self.pulled {
-            return None;
-        }
-        let outcome = match self.gather.try_take() {
-            Some(outcome) => outcome,
-            None => self.gather.take(),
-        };
-        self.taken += 1;
-        Some(match outcome {
-            Outcome::Value(bytes) => self.reader.decode(&bytes),
-            Outcome::Error(error) => Err(error),
-        })
+        self.next_result(false)
     }
 }
 

@@ -2,11 +2,11 @@
 
 mod builder;
 mod callbacks;
-pub(crate) mod exit;
 mod gather;
 mod handle;
 mod map;
 mod options;
+mod pace;
 
 pub use builder::{PoolBuilder, Workers};
 pub use callbacks::Done;

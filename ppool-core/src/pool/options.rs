@@ -73,14 +73,16 @@ impl<'a, T: Task> TaskCall<'a, T> {
         self
     }
 
-    /// How many inputs of a map travel together (at least 1). Default: the pool chooses.
+    /// How many inputs of a map travel together (at least 1). Default: as many as keep a worker busy
+    /// for about two milliseconds, measured while the map runs, and fewer towards its end.
     pub fn chunk_size(mut self, inputs: usize) -> Self {
         self.options.chunk_size = Some(inputs.max(1));
         self
     }
 
-    /// How many inputs `imap` and `imap_unordered` pull ahead of what was taken from them (at
-    /// least 1). Default: four times the number of workers, at least 32.
+    /// How many inputs a map pulls ahead of the results that were taken from it (at least 1).
+    /// Default: three chunks for each worker; with a fixed `chunk_size` at least 32, for `map` at
+    /// least 4096.
     pub fn window(mut self, inputs: usize) -> Self {
         self.options.window = Some(inputs.max(1));
         self

@@ -1,9 +1,9 @@
 //! What a work item carries: what is sent, and who waits for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    codec::ChunkReader,
+    codec::{ChunkReader, Values},
     future::{CallState, Hooks, Outcome},
     link::Payload,
     task::TaskEntry,
@@ -15,10 +15,13 @@ pub(crate) trait Sink: Send + Sync + std::fmt::Debug {
     fn starts(&self);
     /// Its worker was lost, and it waits again.
     fn returns_to_pending(&self);
-    /// The call at `index` of the item has ended. Called exactly once for each call (API-1). The
-    /// hooks are run outside any lock.
-    #[must_use]
-    fn resolve(&self, index: u32, outcome: Outcome) -> Option<Hooks>;
+    /// The call at `index` of the item has ended. Each call is told of exactly once, here or in
+    /// `resolve_values` (API-1). What is put into `hooks` is run outside any lock.
+    fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>);
+    /// Calls of the item, from the one at `index` on, have given these values.
+    fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>);
+    /// The item was so long with the worker that finished it.
+    fn ran(&self, time: Duration);
 }
 
 impl Sink for CallState {
@@ -30,10 +33,18 @@ impl Sink for CallState {
         let _ = CallState::returns_to_pending(self);
     }
 
-    fn resolve(&self, _index: u32, outcome: Outcome) -> Option<Hooks> {
-        let hooks = self.finish(outcome);
-        (!hooks.is_empty()).then_some(hooks)
+    fn resolve(&self, _index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
+        let set_off = self.finish(outcome);
+        if !set_off.is_empty() {
+            hooks.push(set_off);
+        }
     }
+
+    fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
+        self.resolve(index, Outcome::Value(values.into_single().into()), hooks);
+    }
+
+    fn ran(&self, _time: Duration) {}
 }
 
 /// What a work item carries.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     future::{Hooks, Outcome},
     ids::WorkerId,
+    wire::FromWorker,
 };
 
 /// What the lock guards.
@@ -30,6 +31,12 @@ pub(super) struct Core {
     pub(super) running_hooks: u32,
     /// By slot.
     pub(super) workers: Vec<Option<Worker>>,
+    /// A buffer for what links bring.
+    pub(super) messages: Vec<FromWorker>,
+    /// How many threads look after the links for a while, because they wait for a call.
+    pub(super) helpers: u32,
+    /// How many processors there are.
+    pub(super) cores: usize,
     /// Workers that the queue-manager thread has to start.
     pub(super) spawns: Vec<WorkerId>,
     pub(super) engine: Option<Engine>,
@@ -59,13 +66,16 @@ pub(super) enum Sleep {
 }
 
 impl Core {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, call_queue: usize, cores: usize) -> Self {
         Core {
-            reactor: Reactor::new(limits),
+            reactor: Reactor::new(limits, call_queue),
             effects: Vec::new(),
             hooks: Vec::new(),
             running_hooks: 0,
             workers: (0..limits.workers).map(|_| None).collect(),
+            messages: Vec::new(),
+            helpers: 0,
+            cores,
             spawns: Vec::new(),
             engine: None,
             hook_runs: 0,
@@ -80,6 +90,28 @@ impl Core {
     /// Whether every call is resolved and what its end set off was handed on.
     pub(super) fn is_quiet(&self) -> bool {
         self.reactor.unresolved() == 0 && self.running_hooks == 0
+    }
+
+    /// Says that nobody looks after the links until a worker rings. False when there is something to
+    /// look after right now.
+    pub(super) fn leave_links(&mut self) -> bool {
+        let mut nothing = true;
+        for worker in self
+            .workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.is_linked())
+        {
+            nothing &= worker.link.prepare_sleep();
+        }
+        nothing
+    }
+
+    /// Says that somebody looks after the links, so that no worker need ring.
+    pub(super) fn tend_links(&mut self) {
+        for worker in self.workers.iter_mut().flatten() {
+            worker.link.wake_up();
+        }
     }
 
     /// Time has passed.
@@ -145,6 +177,13 @@ impl QueueManager {
                 match effect {
                     Effect::Spawn(worker) => core.spawns.push(worker),
                     Effect::Send(worker, id) => core.send(worker, id),
+                    Effect::Begins(id) => {
+                        if let Some(item) = core.reactor.item(id) {
+                            item.cargo.sink.starts();
+                        }
+                    }
+                    Effect::Stop(worker, id) => self.stop(core, worker, id),
+                    Effect::TakeBack(worker, id) => core.take_back(worker, id, self.now()),
                     Effect::SendSentinel(worker) => {
                         core.with_link(worker, |link| link.send_sentinel());
                     }
@@ -163,10 +202,13 @@ impl QueueManager {
                         let error = task_error(&cargo, id, failure);
                         for index in calls {
                             let outcome = Outcome::Error(error.clone());
-                            core.hooks.extend(cargo.sink.resolve(index, outcome));
+                            cargo.sink.resolve(index, outcome, &mut core.hooks);
                         }
                     }
-                    Effect::Stopped => core.stopped = true,
+                    Effect::Stopped => {
+                        core.stopped = true;
+                        self.ended.notify_all();
+                    }
                 }
             }
         }

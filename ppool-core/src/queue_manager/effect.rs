@@ -14,8 +14,16 @@ pub(crate) enum Effect<C> {
     Spawn(WorkerId),
     /// Send the work item to the worker.
     Send(WorkerId, WorkId),
+    /// The item is the first of its worker now, so that it runs.
+    Begins(WorkId),
+    /// Take the item back if the worker has not started it: another one has nothing to do. Answer
+    /// with `taken_back` when that came about.
+    TakeBack(WorkerId, WorkId),
     /// Tell the worker to finish what it has and leave.
     SendSentinel(WorkerId),
+    /// Stop the item that the worker runs: take back what lies behind it, take the results that are
+    /// there, then signal the worker if it still runs the item, or answer with `spared`.
+    Stop(WorkerId, WorkId),
     /// Signal the worker's process.
     Signal(WorkerId, StopSignal),
     /// The call goes back to the queue; it is not running any more.

@@ -64,7 +64,7 @@ impl QueueManager {
         })?;
         core.engine = Some(engine);
         self.owner.store(std::process::id(), Ordering::Relaxed);
-        crate::pool::exit::register(self);
+        super::at_exit::register(self);
         Ok(())
     }
 }

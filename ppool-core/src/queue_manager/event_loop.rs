@@ -16,7 +16,7 @@ use super::{
     token::Token,
     worker::{NotStarted, Started},
 };
-use crate::{ids::WorkerId, link::socket::SocketLink, supervise, sys::epoll::Events};
+use crate::{ids::WorkerId, supervise, sys::epoll::Events};
 
 /// Runs until the pool has ended.
 pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
@@ -27,7 +27,8 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
             if manager.may_end(&core) {
                 break;
             }
-            if !core.spawns.is_empty() {
+            let nothing = core.leave_links();
+            if !core.spawns.is_empty() || !nothing {
                 Some(Duration::ZERO)
             } else if let Some(deadline) = core.reactor.next_deadline() {
                 core.sleep = Sleep::Until(deadline);
@@ -42,6 +43,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
         debug_assert!(waited.is_ok(), "{waited:?}");
         let mut core = manager.lock();
         core.sleep = Sleep::Awake;
+        core.tend_links();
         for event in events.iter() {
             match Token::decode(event.token) {
                 Token::Wakeup => {
@@ -51,6 +53,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
                 Token::Exit(worker) => manager.worker_exited(&mut core, worker),
             }
         }
+        manager.look(&mut core);
         let now = manager.now();
         core.tick(now);
         let spawns = std::mem::take(&mut core.spawns);
@@ -66,11 +69,11 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
 /// it, and without the lock, because it takes a millisecond.
 fn start(manager: &QueueManager, worker: WorkerId) {
     let started = match supervise::launch(&manager.settings.launch, worker) {
-        Ok(launched) => match SocketLink::new(launched.socket) {
+        Ok(launched) => match manager.transport.link(launched.socket) {
             Ok(link) => Ok(Started {
                 pid: launched.pid,
                 exit_watch: launched.exit_watch,
-                link: Box::new(link),
+                link,
             }),
             Err(error) => Err(NotStarted::ending(
                 &launched.exit_watch,

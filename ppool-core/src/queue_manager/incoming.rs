@@ -3,17 +3,16 @@
 use super::{
     QueueManager,
     core::Core,
-    outcome::outcome_of,
-    reactor::Accepted,
+    effect::StopSignal,
     worker::{NotStarted, Started},
 };
 use crate::{
     error::{BrokenPool, ExitHow, WorkerExit},
-    ids::WorkerId,
-    link::LinkState,
+    ids::{WorkId, WorkerId},
+    link::{LinkState, Started as CallStarted},
     sys::pidfd::Exit,
     task::Registry,
-    wire::{Boot, FromWorker, Hello, PROTOCOL, ResultItem},
+    wire::{Boot, FromWorker, Hello, PROTOCOL},
 };
 
 impl QueueManager {
@@ -54,22 +53,58 @@ impl QueueManager {
             return;
         };
         let state = worker.link.drive(&mut messages);
-        for message in messages {
-            self.message(core, id, message);
-        }
+        self.messages(core, id, messages);
         match state {
             Ok(LinkState::Open) => core.watch(id),
-            Ok(LinkState::Closed) => self.link_closed(core, id, false),
-            Err(_) => self.link_closed(core, id, true),
+            // A link that fails is of no more use than a closed one.
+            Ok(LinkState::Closed) | Err(_) => self.link_closed(core, id),
         }
     }
 
-    /// The other end of a link is closed: the process has ended, or is of no more use.
-    fn link_closed(&self, core: &mut Core, id: WorkerId, unread: bool) {
-        core.unwatch(id);
-        if let Some(worker) = core.worker(id) {
-            worker.unread |= unread;
+    /// Takes what all links have that can be had without a system call.
+    pub(super) fn look(&self, core: &mut Core) {
+        for slot in 0..core.workers.len() {
+            let Some(worker) = core.workers[slot]
+                .as_mut()
+                .filter(|worker| worker.is_linked())
+            else {
+                continue;
+            };
+            let id = worker.id;
+            let mut messages = std::mem::take(&mut core.messages);
+            let taken = worker.link.take_results(&mut messages);
+            for message in messages.drain(..) {
+                self.message(core, id, message);
+            }
+            core.messages = messages;
+            if taken.is_err() {
+                self.link_closed(core, id);
+            }
         }
+    }
+
+    /// Ends the worker that runs this item, unless the item has ended by itself meanwhile.
+    pub(super) fn stop(&self, core: &mut Core, worker: WorkerId, id: WorkId) {
+        for behind in core.reactor.behind(worker) {
+            core.take_back(worker, behind, self.now());
+        }
+        self.look(core);
+        if core.reactor.running(worker) == Some(id) {
+            if let Some(worker) = core.worker(worker) {
+                worker.signal(StopSignal::Terminate);
+            }
+            return;
+        }
+        let now = self.now();
+        let Core {
+            reactor, effects, ..
+        } = core;
+        reactor.spared(worker, now, effects);
+    }
+
+    /// The other end of a link is closed: the process has ended, or is of no more use.
+    fn link_closed(&self, core: &mut Core, id: WorkerId) {
+        core.unwatch(id);
         let now = self.now();
         let Core {
             reactor, effects, ..
@@ -79,29 +114,14 @@ impl QueueManager {
 
     /// The process of a worker has ended.
     pub(super) fn worker_exited(&self, core: &mut Core, id: WorkerId) {
-        // What it sent before it died comes first; a grandchild may hold the other end open, so
-        // the end of the stream is not waited for.
-        loop {
-            let Some(worker) = core.worker(id) else {
-                return;
-            };
-            let mut messages = Vec::new();
-            let state = worker.link.drive(&mut messages);
-            let nothing = messages.is_empty();
-            for message in messages {
-                self.message(core, id, message);
-            }
-            match state {
-                Ok(LinkState::Open) if !nothing => {}
-                Ok(_) => break,
-                Err(_) => {
-                    if let Some(worker) = core.worker(id) {
-                        worker.unread = true;
-                    }
-                    break;
-                }
-            }
-        }
+        let mut messages = Vec::new();
+        let Some(worker) = core.worker(id) else {
+            return;
+        };
+        // What it sent before it died comes first; what can't be understood of it is lost with it.
+        let _ = worker.link.take_rest(&mut messages);
+        self.messages(core, id, messages);
+        let running = core.reactor.running(id);
         let Some(worker) = core.worker(id) else {
             return;
         };
@@ -121,7 +141,11 @@ impl QueueManager {
             peak_memory: status.peak_memory,
             stderr_tail: None,
         };
-        let started = !worker.unread && !worker.link.wants_write();
+        let started = match running.and_then(|id| worker.link.started(id)) {
+            Some(started) => started != CallStarted::No,
+            // The transport can't tell of calls; it knows whether the last was read.
+            None => !worker.link.is_unread(),
+        };
         core.unwatch(id);
         core.workers[id.slot.0 as usize] = None;
         let now = self.now();
@@ -129,6 +153,12 @@ impl QueueManager {
             reactor, effects, ..
         } = core;
         reactor.exited(id, &exit, started, now, effects);
+    }
+
+    fn messages(&self, core: &mut Core, id: WorkerId, messages: Vec<FromWorker>) {
+        for message in messages {
+            self.message(core, id, message);
+        }
     }
 
     fn message(&self, core: &mut Core, id: WorkerId, message: FromWorker) {
@@ -147,20 +177,8 @@ impl QueueManager {
                 let cause = BrokenPool::new(format!("a worker could not start: {message}"));
                 reactor.start_failed(id, cause, now, effects);
             }
-            FromWorker::Result(result) => {
-                let ResultItem {
-                    work_id,
-                    attempt,
-                    index,
-                    outcome,
-                } = result;
-                let accepted = reactor.result(id, work_id, attempt, index, now, effects);
-                if let Some(Accepted::Value(cargo, index)) = accepted {
-                    let outcome = outcome_of(cargo.entry, work_id, outcome);
-                    core.hooks.extend(cargo.sink.resolve(index, outcome));
-                }
-            }
-            FromWorker::Bye => {}
+            FromWorker::Result(result) => self.result(core, id, result),
+            FromWorker::Bye | FromWorker::Doorbell => {}
         }
     }
 }

@@ -12,16 +12,23 @@ use std::{
 
 use super::{
     Cargo,
-    core::Core,
+    core::{Core, Sleep},
     effect::{Effect, Refusal},
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
     future::{CallControl, CallState, CallbackRunner, Callbacks},
     ids::WorkId,
+    link::Transport,
     supervise::LaunchConfig,
     wire::Boot,
 };
+
+/// How long a thread that waits for a call looks after the links before it sleeps: some times what
+/// waking a thread on another processor costs.
+const HELP: Duration = Duration::from_micros(50);
+/// How often it looks at the call between two looks at the links.
+const LOOKS: u32 = 16;
 
 /// What a pool's builder settled.
 #[derive(Debug)]
@@ -32,11 +39,15 @@ pub(crate) struct Settings {
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
     pub(crate) callbacks: Callbacks,
+    /// How many processors there are.
+    pub(crate) cores: usize,
 }
 
 /// The state behind a pool, shared by its handle, its futures and the queue-manager thread.
 pub(crate) struct QueueManager {
     pub(crate) settings: Settings,
+    /// How calls travel.
+    pub(super) transport: Transport,
     pub(super) core: Mutex<Core>,
     /// A place in the queue has become free, or will never.
     pub(super) room: Condvar,
@@ -57,8 +68,14 @@ pub(crate) struct Refused {
 impl QueueManager {
     /// The state of a pool that has not started anything.
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let transport = Transport::from_environment();
         Arc::new(QueueManager {
-            core: Mutex::new(Core::new(settings.limits)),
+            transport,
+            core: Mutex::new(Core::new(
+                settings.limits,
+                transport.call_queue(),
+                settings.cores,
+            )),
             room: Condvar::new(),
             progress: Condvar::new(),
             ended: Condvar::new(),
@@ -157,7 +174,20 @@ impl QueueManager {
         let Core {
             reactor, effects, ..
         } = &mut *core;
-        let killed = reactor.kill(id, now, effects);
+        let killed = match reactor.cancel(id, effects) {
+            Cancel::Done => true,
+            Cancel::TooLate => false,
+            Cancel::Ask(worker) => {
+                core.revoke(worker, id, now) || {
+                    // It has started, so what the worker did before is there to be taken.
+                    self.look(&mut core);
+                    let Core {
+                        reactor, effects, ..
+                    } = &mut *core;
+                    reactor.kill(worker, id, now, effects)
+                }
+            }
+        };
         self.settle(core);
         killed
     }
@@ -226,14 +256,16 @@ impl QueueManager {
     /// Waits until a closed pool has ended: every call resolved, every worker gone, every callback
     /// run. Returns false at `deadline`.
     ///
-    /// On a thread that the end waits for (a callback's, the queue manager's), it returns at once:
+    /// On the thread of the callbacks it doesn't wait for those, since it is in one of them; on the
+    /// queue-manager thread, where the waker of a future may drop a pool, it can't wait for anything:
     /// the pool then ends by itself.
     pub(crate) fn join(&self, deadline: Option<Instant>) -> bool {
         let mut core = self.lock();
-        if self.is_own_thread(&core) || self.is_forked() {
+        if self.is_manager_thread(&core) || self.is_forked() {
             return core.has_ended;
         }
-        while !core.has_ended {
+        let in_callback = self.callbacks.is_current_thread();
+        while !(core.has_ended || in_callback && core.stopped) {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             core = match left {
                 None => self
@@ -249,6 +281,9 @@ impl QueueManager {
                 }
             };
         }
+        if in_callback {
+            return true;
+        }
         let thread = core.engine.take().and_then(|engine| engine.thread);
         drop(core);
         if let Some(thread) = thread {
@@ -258,10 +293,9 @@ impl QueueManager {
         true
     }
 
-    fn is_own_thread(&self, core: &Core) -> bool {
+    fn is_manager_thread(&self, core: &Core) -> bool {
         let here = thread::current().id();
-        self.callbacks.is_current_thread()
-            || core.engine.as_ref().is_some_and(|engine| engine.id == here)
+        core.engine.as_ref().is_some_and(|engine| engine.id == here)
     }
 
     /// Whether this is a forked copy of the process that the pool belongs to: nothing of the pool
@@ -340,5 +374,47 @@ impl CallControl for QueueManager {
 
     fn callbacks(&self) -> &CallbackRunner {
         &self.callbacks
+    }
+
+    /// Looks after the links itself for a bounded while, if a processor is free for that: then the
+    /// worker, which still spins too, and this thread meet without a system call.
+    fn help_until_done(&self, state: &CallState, deadline: Option<Instant>) {
+        if self.transport == Transport::Socket {
+            return;
+        }
+        let mut core = self.lock();
+        // A processor for each worker that is busy, and one for this thread.
+        if core.reactor.busy_and_idle().0 >= self.settings.cores {
+            return;
+        }
+        let start = Instant::now();
+        let end = deadline.map_or(start + HELP, |deadline| deadline.min(start + HELP));
+        core.helpers += 1;
+        core.tend_links();
+        loop {
+            self.look(&mut core);
+            self.settle(core);
+            for _ in 0..LOOKS {
+                if state.is_done() {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            core = self.lock();
+            if state.is_done() || Instant::now() >= end {
+                break;
+            }
+        }
+        core.helpers -= 1;
+        if core.helpers == 0 && core.sleep != Sleep::Awake {
+            // The queue-manager thread sleeps: a worker has to wake it from now on.
+            self.look(&mut core);
+            if !core.leave_links()
+                && let Some(engine) = &core.engine
+            {
+                engine.io.wakeup.wake();
+            }
+        }
+        self.settle(core);
     }
 }

@@ -14,6 +14,7 @@
 //!
 //! Invariants: QM-1 (nothing in here blocks on a worker), QM-2 (one wait point, in `event_loop`).
 
+mod at_exit;
 mod cargo;
 mod core;
 mod effect;
@@ -23,11 +24,13 @@ mod incoming;
 mod manager;
 mod outcome;
 mod reactor;
+mod results;
 #[cfg(test)]
 mod simulation;
 mod token;
 mod worker;
 
+pub(crate) use at_exit::drain;
 pub(crate) use cargo::{Cargo, Sink};
 
 pub(crate) use effect::Refusal;

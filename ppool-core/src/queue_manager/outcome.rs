@@ -29,6 +29,8 @@ pub(super) fn task_error(cargo: &Cargo, id: WorkId, failure: Failure) -> TaskErr
 pub(super) fn outcome_of(entry: &'static TaskEntry, id: WorkId, outcome: CallOutcome) -> Outcome {
     let kind = match outcome {
         CallOutcome::Value(bytes) => return Outcome::Value(ResultBytes::from(bytes)),
+        // One by one before they come here (see `incoming`).
+        CallOutcome::Values { bytes, .. } => return Outcome::Value(ResultBytes::from(bytes)),
         CallOutcome::Panicked(panic) => TaskErrorKind::Panicked(panic),
         CallOutcome::Decode { parameter, message } => {
             let parameter = entry.parameter(parameter as usize).unwrap_or("?");

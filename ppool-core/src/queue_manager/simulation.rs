@@ -12,10 +12,10 @@ use std::{
 
 use super::{
     effect::{Effect, Failure, StopSignal},
-    reactor::{Accepted, Cancel, Limits, Reactor, Terms},
+    reactor::{Accepted, Calls, Cancel, Limits, Reactor, Terms},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, WorkerExit},
+    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{Slot, WorkId, WorkerId},
 };
 
@@ -68,11 +68,16 @@ struct World {
     random: fastrand::Rng,
     reactor: Reactor<usize>,
     limits: Limits,
+    call_queue: usize,
     now: Duration,
     submissions: Vec<Submission>,
     processes: BTreeMap<WorkerId, Process>,
     generations: HashMap<Slot, u32>,
     stopped: u32,
+    /// Items that the reactor wants for another worker.
+    asked_back: Vec<(WorkerId, WorkId)>,
+    /// Calls that the reactor wants stopped.
+    asked_to_stop: Vec<(WorkerId, WorkId)>,
     /// Whether starts may fail in this schedule.
     rough: bool,
 }
@@ -82,20 +87,23 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         let limits = Limits {
             workers: random.u32(1..4),
-            call_queue: random.usize(1..4),
             queue_capacity: random.usize(1..8),
             grace: Duration::from_millis(50),
             start_timeout: Duration::from_millis(500),
             leave_timeout: Duration::from_millis(100),
         };
+        let call_queue = random.usize(1..4);
         World {
-            reactor: Reactor::new(limits),
+            reactor: Reactor::new(limits, call_queue),
             limits,
+            call_queue,
             now: Duration::ZERO,
             submissions: Vec::new(),
             processes: BTreeMap::new(),
             generations: HashMap::new(),
             stopped: 0,
+            asked_back: Vec::new(),
+            asked_to_stop: Vec::new(),
             rough: random.u8(0..4) == 0,
             random,
         }
@@ -109,7 +117,45 @@ impl World {
             self.carry_out(effect);
         }
         self.check();
+        while !self.asked_back.is_empty() || !self.asked_to_stop.is_empty() {
+            let mut effects = Vec::new();
+            if let Some((worker, id)) = self.asked_back.pop() {
+                if self.takes_back(worker, id) {
+                    self.reactor.taken_back(worker, id, self.now, &mut effects);
+                }
+            } else if let Some((worker, id)) = self.asked_to_stop.pop() {
+                self.stop(worker, id, &mut effects);
+            }
+            for effect in effects {
+                self.carry_out(effect);
+            }
+            self.check();
+        }
         answer
+    }
+
+    fn stop(&mut self, worker: WorkerId, id: WorkId, effects: &mut Vec<Effect<usize>>) {
+        for behind in self.reactor.behind(worker) {
+            if self.takes_back(worker, behind) {
+                self.reactor.taken_back(worker, behind, self.now, effects);
+            }
+        }
+        if self.reactor.running(worker) != Some(id) {
+            self.reactor.spared(worker, self.now, effects);
+        } else if let Some(process) = self.processes.get_mut(&worker) {
+            process.doomed |= !process.stubborn;
+        }
+    }
+
+    /// The shared slot: whoever is first, the worker that claims the call or we who revoke it.
+    fn takes_back(&mut self, worker: WorkerId, id: WorkId) -> bool {
+        self.processes.get_mut(&worker).is_some_and(|process| {
+            let unbegun = |held: &Held| held.id == id && !held.begun;
+            match process.calls.iter().position(unbegun) {
+                Some(at) => process.calls.remove(at).is_some(),
+                None => false,
+            }
+        })
     }
 
     fn carry_out(&mut self, effect: Effect<usize>) {
@@ -156,8 +202,10 @@ impl World {
                 assert_eq!(process.phase, Phase::Ready, "it is sent to the ready");
                 assert!(!process.leaving, "nothing is sent after the sentinel");
                 process.calls.push_back(held);
-                assert!(process.calls.len() <= self.limits.call_queue, "Q-1");
+                assert!(process.calls.len() <= self.call_queue, "Q-1");
             }
+            Effect::TakeBack(worker, id) => self.asked_back.push((worker, id)),
+            Effect::Stop(worker, id) => self.asked_to_stop.push((worker, id)),
             Effect::SendSentinel(worker) => {
                 self.processes.get_mut(&worker).expect("alive").leaving = true;
             }
@@ -168,7 +216,7 @@ impl World {
                     process.doomed |= signal == StopSignal::Kill || !process.stubborn;
                 }
             }
-            Effect::Requeued(_) => {}
+            Effect::Requeued(_) | Effect::Begins(_) => {}
             Effect::Fail {
                 cargo,
                 calls,
@@ -201,7 +249,7 @@ impl World {
     }
 
     fn check(&self) {
-        let in_flight = self.limits.workers as usize * self.limits.call_queue;
+        let in_flight = self.limits.workers as usize * self.call_queue;
         assert!(
             self.reactor.pending() <= self.limits.queue_capacity + in_flight,
             "Q-1: too many wait"
@@ -274,17 +322,7 @@ impl World {
         let Some(id) = self.any_id() else { return };
         let answer = self.tell(|world, effects| world.reactor.cancel(id, effects));
         if let Cancel::Ask(worker) = answer {
-            // The shared slot: whoever is first, the worker that claims it or we who revoke it.
-            let revoked = self.processes.get_mut(&worker).is_some_and(|process| {
-                match process
-                    .calls
-                    .iter()
-                    .position(|held| held.id == id && !held.begun)
-                {
-                    Some(at) => process.calls.remove(at).is_some(),
-                    None => false,
-                }
-            });
+            let revoked = self.takes_back(worker, id);
             if revoked {
                 self.tell(|world, effects| world.reactor.revoked(worker, id, world.now, effects));
             }
@@ -292,8 +330,15 @@ impl World {
     }
 
     fn kill(&mut self) {
-        if let Some(id) = self.any_id() {
-            self.tell(|world, effects| world.reactor.kill(id, world.now, effects));
+        let Some(id) = self.any_id() else { return };
+        match self.tell(|world, effects| world.reactor.cancel(id, effects)) {
+            Cancel::Done | Cancel::TooLate => {}
+            Cancel::Ask(worker) if self.takes_back(worker, id) => {
+                self.tell(|world, effects| world.reactor.revoked(worker, id, world.now, effects));
+            }
+            Cancel::Ask(worker) => {
+                self.tell(|world, effects| world.reactor.kill(worker, id, world.now, effects));
+            }
         }
     }
 
@@ -345,6 +390,9 @@ impl World {
                 });
                 self.die(worker, ExitHow::Code(87));
             }
+            Phase::Starting if rough && dice == 1 => {
+                self.die(worker, ExitHow::Code(SHORTAGE_EXIT));
+            }
             Phase::Starting => {
                 process.phase = Phase::Ready;
                 self.tell(|world, effects| world.reactor.joined(worker, world.now, effects));
@@ -377,23 +425,33 @@ impl World {
             );
             return;
         }
-        let (id, attempt, from_first) = (held.id, held.attempt, index - held.first);
-        held.next += 1;
-        if held.next == held.count {
+        let (id, attempt) = (held.id, held.attempt);
+        // Several results may be told at once, but for a call that is being stopped.
+        let stopped = self.reactor.item(id).is_none_or(|item| item.stop.is_some());
+        let most = if stopped { 1 } else { held.count - index };
+        let calls = Calls {
+            index: index - held.first,
+            count: self.random.u32(1..=most),
+        };
+        held.next += calls.count;
+        let (first, next, count) = (index, held.next, held.count);
+        if next == count {
             process.calls.pop_front();
-        } else {
-            // The next call of the chunk begins at once.
-            self.submissions[submission].begun[held.next as usize] += 1;
+        }
+        // The next calls of the chunk begin at once.
+        for begun in first + 1..=next.min(count - 1) {
+            self.submissions[submission].begun[begun as usize] += 1;
         }
         let accepted = self.tell(|world, effects| {
             world
                 .reactor
-                .result(worker, id, attempt, from_first, world.now, effects)
+                .result(worker, id, attempt, calls, world.now, effects)
         });
         match accepted {
-            Some(Accepted::Value(cargo, at)) => {
-                assert_eq!((cargo, at), (submission, index));
-                self.resolve(cargo, index);
+            Some(Accepted::Value { cargo, index, ran }) => {
+                assert_eq!((cargo, index), (submission, first));
+                assert_eq!(ran.is_some(), next == count);
+                (first..next).for_each(|index| self.resolve(cargo, index));
             }
             Some(Accepted::Discarded) => {}
             None => panic!("an expected result was taken for a stale one"),
@@ -409,8 +467,12 @@ impl World {
         if process.phase == Phase::Wanted || (process.phase == Phase::Starting && !self.rough) {
             return;
         }
-        if self.random.bool() {
-            self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects));
+        match self.random.u8(0..4) {
+            0 | 1 => {
+                self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects))
+            }
+            2 => self.tell(|world, _| world.reactor.dying(worker, world.now)),
+            _ => {}
         }
         self.die(
             worker,
@@ -459,7 +521,10 @@ impl World {
             return;
         }
         let accepted = self.tell(|world, effects| {
-            let accepted = world.reactor.result(worker, id, 0, 0, world.now, effects);
+            let calls = Calls { index: 0, count: 1 };
+            let accepted = world
+                .reactor
+                .result(worker, id, 0, calls, world.now, effects);
             world.reactor.joined(worker, world.now, effects);
             accepted
         });
@@ -529,7 +594,7 @@ fn whatever_happens_every_call_is_resolved_once_and_the_pool_ends() {
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                for seed in (thread..SCHEDULES).step_by(threads as usize) {
+                for seed in (thread..SCHEDULES).step_by(usize::try_from(threads).expect("few")) {
                     let outcome = std::panic::catch_unwind(|| run(seed));
                     assert!(
                         outcome.is_ok(),

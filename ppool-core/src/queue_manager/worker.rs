@@ -11,6 +11,10 @@ use crate::{
     wire::CallItem,
 };
 
+/// How often a worker without work looks for some before it sleeps: about as long as waking it would
+/// take.
+const SPIN: Duration = Duration::from_micros(100);
+
 /// One worker process.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -20,8 +24,6 @@ pub(super) struct Worker {
     pub(super) link: Box<dyn Link>,
     /// Whether the link is still being watched, and whether for writing too.
     pub(super) watched: Option<bool>,
-    /// Whether the other side went away without reading all that was sent.
-    pub(super) unread: bool,
 }
 /// A process that was started, with its link.
 #[derive(Debug)]
@@ -55,6 +57,11 @@ impl NotStarted {
 }
 
 impl Worker {
+    /// Whether its link is of use.
+    pub(super) fn is_linked(&self) -> bool {
+        self.watched.is_some()
+    }
+
     pub(super) fn signal(&self, signal: StopSignal) {
         let number = match signal {
             StopSignal::Terminate => nix::libc::SIGTERM,
@@ -86,8 +93,18 @@ impl Core {
             count: item.count - item.next,
         };
         let payload = cargo.payload_from(item.next, item.count);
-        self.with_link(worker, |link| link.send_call(call, payload));
-        cargo.sink.starts();
+        // The worker may look for more work when this is done, if the other workers and a thread of
+        // this process leave a processor for it.
+        let others = self.reactor.busy_and_idle().0.saturating_sub(1);
+        let spin = if others + 1 < self.cores {
+            SPIN
+        } else {
+            Duration::ZERO
+        };
+        self.with_link(worker, |link| {
+            link.set_spin(spin);
+            link.send_call(call, payload)
+        });
     }
 
     /// Takes a call back that lies with a worker, if it has not started there.
@@ -101,6 +118,16 @@ impl Core {
         revoked
     }
 
+    /// Takes a call back for another worker, if it has not started.
+    pub(super) fn take_back(&mut self, worker: WorkerId, id: WorkId, now: Duration) {
+        if self
+            .worker(worker)
+            .is_some_and(|worker| worker.link.revoke(id))
+        {
+            self.reactor.taken_back(worker, id, now, &mut self.effects);
+        }
+    }
+
     /// Uses the link of a worker. A link that fails is the business of its exit: the worker is
     /// gone, or is made to go.
     pub(super) fn with_link(
@@ -111,9 +138,9 @@ impl Core {
         let Some(worker) = self.worker(id) else {
             return;
         };
-        match action(worker.link.as_mut()) {
-            Ok(()) => self.watch(id),
-            Err(_) => worker.unread = true,
+        // A link that fails is closed, which is seen when it is driven.
+        if action(worker.link.as_mut()).is_ok() {
+            self.watch(id);
         }
     }
 
@@ -147,7 +174,6 @@ impl Core {
             exit_watch,
             link,
             watched: Some(false),
-            unread: false,
         });
         Ok(())
     }

@@ -83,6 +83,7 @@ impl Memfd {
     ///
     /// # References
     /// - [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html)
+    #[expect(clippy::missing_panics_doc, reason = "a length is never negative")]
     pub fn byte_len(&self) -> io::Result<u64> {
         let stat = fstat(&self.fd)?;
         Ok(u64::try_from(stat.st_size).expect("a length is not negative"))

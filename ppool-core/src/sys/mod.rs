@@ -11,6 +11,7 @@
 //! | `signal` | `sigaction`, `sigprocmask`, `prctl`, `raise` | what a worker ignores, and when it must die |
 //! | `epoll` | `epoll_create1`, `epoll_ctl`, `epoll_wait` | the one wait point (QM-2) |
 //! | `eventfd` | `eventfd` | waking that wait point |
+//! | `clock` | `clock_gettime` | when a call started |
 //! | `memfd` | `memfd_create` | memory that processes share |
 //! | `mapping` | `mmap` | seeing that memory |
 //! | `futex` | `futex` | sleeping on a word in that memory |
@@ -43,6 +44,7 @@
 //! used where it wraps a call safely; what it lacks (futex, pidfd_open, pidfd_send_signal,
 //! close_range, waitid with resource usage) is one raw call in one place each.
 
+pub mod clock;
 pub mod epoll;
 pub mod eventfd;
 pub mod exit_hook;

@@ -81,6 +81,10 @@ impl ExitWatch {
     ///
     /// # References
     /// - [pidfd_open(2)](https://man7.org/linux/man-pages/man2/pidfd_open.2.html)
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a descriptor always fits its type"
+    )]
     pub fn open(pid: u32) -> io::Result<Self> {
         let flags: libc::c_uint = 0;
         // SAFETY: pidfd_open takes two numbers and touches no memory of ours.

@@ -19,6 +19,8 @@ pub enum FromWorker {
     Result(ResultItem),
     /// It has finished all that came before the sentinel and ends now; the last message.
     Bye,
+    /// There is something in the shared memory, and the parent sleeps. No link hands it on.
+    Doorbell,
 }
 
 /// The worker's half of the handshake.
@@ -50,6 +52,17 @@ pub struct ResultItem {
 pub enum CallOutcome {
     /// The task returned; these are the bytes of its result.
     Value(Vec<u8>),
+    /// The task returned, for this item and those that follow it.
+    Values {
+        /// How many items these are.
+        count: u32,
+        /// The bytes of each result after their length: a chunk, as the arguments are (see
+        /// [`ChunkReader`](crate::codec::ChunkReader)).
+        bytes: Vec<u8>,
+        /// How long the worker took for all items of the call, in nanoseconds, with the last of
+        /// them; else zero.
+        spent: u64,
+    },
     /// The task panicked.
     Panicked(RemotePanic),
     /// An argument could not be decoded, or decoding it panicked.
@@ -74,6 +87,8 @@ const PANICKED: u8 = 68;
 const DECODE: u8 = 69;
 const ENCODE: u8 = 70;
 const BYE: u8 = 71;
+const VALUES: u8 = 72;
+const DOORBELL: u8 = 73;
 
 const MAGIC: [u8; 8] = *b"ppool\0\r\n";
 
@@ -92,6 +107,16 @@ impl ResultItem {
         let head = |kind| result_head(kind, self.work_id, self.attempt, self.index);
         match &self.outcome {
             CallOutcome::Value(value) => Encoded::new(head(VALUE), value),
+            CallOutcome::Values {
+                count,
+                bytes,
+                spent,
+            } => Encoded::new(
+                head(VALUES)
+                    .field(count.to_le_bytes())
+                    .field(spent.to_le_bytes()),
+                bytes,
+            ),
             CallOutcome::Panicked(panic) => Encoded::new(head(PANICKED), to_cbor(panic)),
             CallOutcome::Decode { parameter, message } => Encoded::new(
                 head(DECODE).field(parameter.to_le_bytes()),
@@ -108,6 +133,11 @@ impl ResultItem {
             index: fields.u32(),
             outcome: match kind {
                 VALUE => CallOutcome::Value(tail),
+                VALUES => CallOutcome::Values {
+                    count: fields.u32(),
+                    spent: fields.u64(),
+                    bytes: tail,
+                },
                 PANICKED => CallOutcome::Panicked(from_cbor(&tail)?),
                 DECODE => CallOutcome::Decode {
                     parameter: fields.u32(),
@@ -133,9 +163,10 @@ impl Message for FromWorker {
     fn shape(kind: u8) -> Result<Shape, WireError> {
         match kind {
             HELLO => Ok(Shape::with_tail(24, MAX_LATER_HELLO_LEN)),
-            READY | BYE => Ok(Shape::fixed(0)),
+            READY | BYE | DOORBELL => Ok(Shape::fixed(0)),
             START_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
+            VALUES => Ok(Shape::with_tail(28, MAX_PAYLOAD_LEN)),
             PANICKED | ENCODE => Ok(Shape::with_tail(16, MAX_TEXT_LEN)),
             DECODE => Ok(Shape::with_tail(20, MAX_TEXT_LEN)),
             _ => Err(WireError::Kind(kind)),
@@ -158,6 +189,7 @@ impl Message for FromWorker {
             READY => Ok(FromWorker::Ready),
             START_FAILED => text(tail).map(FromWorker::StartFailed),
             BYE => Ok(FromWorker::Bye),
+            DOORBELL => Ok(FromWorker::Doorbell),
             _ => ResultItem::decode(kind, fields, tail).map(FromWorker::Result),
         }
     }
@@ -177,6 +209,7 @@ impl Message for FromWorker {
             }
             FromWorker::Result(result) => result.encode(),
             FromWorker::Bye => Encoded::bare(Head::new(BYE)),
+            FromWorker::Doorbell => Encoded::bare(Head::new(DOORBELL)),
         }
     }
 }

@@ -71,6 +71,15 @@ fn outcome() -> impl Strategy<Value = CallOutcome> {
         .prop_map(|(message, location, backtrace)| RemotePanic::new(message, location, backtrace));
     prop_oneof![
         vec(any::<u8>(), 0..2000).prop_map(CallOutcome::Value),
+        (any::<u32>(), any::<u64>(), vec(any::<u8>(), 0..2000)).prop_map(
+            |(count, spent, bytes)| {
+                CallOutcome::Values {
+                    count,
+                    bytes,
+                    spent,
+                }
+            }
+        ),
         panic.prop_map(CallOutcome::Panicked),
         (any::<u32>(), ".*")
             .prop_map(|(parameter, message)| CallOutcome::Decode { parameter, message }),
@@ -100,6 +109,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         Just(FromWorker::Ready),
         ".*".prop_map(FromWorker::StartFailed),
         result,
+        Just(FromWorker::Doorbell),
         Just(FromWorker::Bye)
     ]
 }

@@ -4,11 +4,11 @@ use std::{collections::VecDeque, os::fd::AsFd, sync::Arc};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ppool_core::{
-    codec::{CodecError, Encoder, Lane},
+    codec::{ChunkReader, CodecError, Encoder, Lane},
     ids::{Generation, Slot, WorkId, WorkerId},
-    link::{Link, LinkState, socket::SocketLink},
+    link::{Link, LinkState},
     task::TaskKey,
-    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker},
+    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker, ResultItem},
 };
 
 /// Which try every call of a test is.
@@ -23,14 +23,14 @@ pub(crate) const WORKER: WorkerId = WorkerId {
 /// The parent's end of a link, and the messages that came up and were not looked at yet.
 #[derive(Debug)]
 pub(crate) struct Parent {
-    pub(crate) link: SocketLink,
+    pub(crate) link: Box<dyn Link>,
     up: VecDeque<FromWorker>,
 }
 
 impl Parent {
-    pub(crate) fn new(link: SocketLink) -> Self {
+    pub(crate) fn new(link: impl Link + 'static) -> Self {
         Parent {
-            link,
+            link: Box::new(link),
             up: VecDeque::new(),
         }
     }
@@ -57,14 +57,17 @@ impl Parent {
     /// The next message, or `None` when the worker has closed its end.
     pub(crate) fn next_or_close(&mut self) -> Option<FromWorker> {
         while self.up.is_empty() {
+            let may_sleep = self.link.prepare_sleep();
             let mut flags = PollFlags::POLLIN;
             flags.set(PollFlags::POLLOUT, self.link.wants_write());
             let mut fds = [PollFd::new(self.link.as_fd(), flags)];
-            let ready = poll(&mut fds, PollTimeout::from(60_000u16)).expect("poll works");
-            assert!(ready > 0, "the worker hangs");
+            let timeout = PollTimeout::from(if may_sleep { 60_000u16 } else { 0 });
+            let ready = poll(&mut fds, timeout).expect("poll works");
+            assert!(ready > 0 || !may_sleep, "the worker hangs");
+            self.link.wake_up();
             let mut up = Vec::new();
             let state = self.link.drive(&mut up).expect("the link works");
-            self.up.extend(up);
+            self.up.extend(up.into_iter().flat_map(one_by_one));
             if state == LinkState::Closed && self.up.is_empty() {
                 return None;
             }
@@ -97,6 +100,27 @@ impl Parent {
             other => panic!("a value is expected, not {other:?}"),
         }
     }
+}
+
+/// Values that came together, as if each had come alone.
+fn one_by_one(message: FromWorker) -> Vec<FromWorker> {
+    let FromWorker::Result(ResultItem {
+        outcome: CallOutcome::Values { ref bytes, .. },
+        ref index,
+        ..
+    }) = message
+    else {
+        return vec![message];
+    };
+    let one = |(index, value): (u32, &[u8])| match message.clone() {
+        FromWorker::Result(result) => FromWorker::Result(ResultItem {
+            index,
+            outcome: CallOutcome::Value(value.to_vec()),
+            ..result
+        }),
+        other => other,
+    };
+    (*index..).zip(ChunkReader::new(bytes)).map(one).collect()
 }
 
 pub(crate) fn call_item(id: u64, task: &str, count: u32) -> CallItem {

@@ -46,7 +46,13 @@ impl TestPool {
     pub(super) fn call<R>(self: &Arc<Self>, lane: Lane<R>) -> (Arc<CallState>, TaskFuture<R>) {
         let state = Arc::new(CallState::new());
         let control: Arc<dyn CallControl> = self.clone();
-        let future = TaskFuture::new(Arc::clone(&state), control, WorkId(7), &DOUBLE, lane);
+        let future = TaskFuture::new(
+            Arc::clone(&state),
+            control,
+            WorkId::new(7, 0),
+            &DOUBLE,
+            lane,
+        );
         (state, future)
     }
 
@@ -105,7 +111,7 @@ impl CallControl for TestPool {
 
 pub(super) fn failed(number: Result<u64, TaskError>) -> TaskFuture<u64> {
     let error = number.unwrap_err();
-    TaskFuture::failed(error, None, WorkId(8), &DOUBLE, Lane::raw())
+    TaskFuture::failed(error, None, WorkId::new(8, 0), &DOUBLE, Lane::raw())
 }
 
 pub(super) fn value(number: u64) -> Outcome {
@@ -119,7 +125,7 @@ pub(super) fn encoded<R>(lane: &Lane<R>, value: &R) -> Outcome {
 }
 
 pub(super) fn error(kind: TaskErrorKind, started: bool) -> TaskError {
-    TaskError::new(DOUBLE.name(), WorkId(7), started, kind)
+    TaskError::new(DOUBLE.name(), WorkId::new(7, 0), started, kind)
 }
 
 pub(super) fn cancelled(started: bool) -> TaskError {

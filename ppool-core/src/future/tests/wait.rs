@@ -174,7 +174,13 @@ fn a_thread_that_is_about_to_block_helps_first() {
         let call = || {
             let control = Arc::new(Helpful(CallbackRunner::new(Callbacks::Background)));
             let state = Arc::new(CallState::new());
-            TaskFuture::<u64>::new(state, control, WorkId(1), entry, crate::codec::Lane::raw())
+            TaskFuture::<u64>::new(
+                state,
+                control,
+                WorkId::new(1, 0),
+                entry,
+                crate::codec::Lane::raw(),
+            )
         };
         assert_eq!(call().wait().unwrap(), 9);
         for until in [

@@ -28,6 +28,8 @@ pub(super) enum Arrival {
     All(usize),
     /// The end of the stream.
     End,
+    /// The end of the stream: the other side is gone and had not read all that was sent to it.
+    Reset,
 }
 
 impl<M: Message> Inbox<M> {
@@ -89,8 +91,8 @@ impl<M: Message> Inbox<M> {
 fn ended(arrived: usize, error: io::Error) -> io::Result<Arrival> {
     match error.kind() {
         io::ErrorKind::WouldBlock => Ok(Arrival::All(arrived)),
-        // The other side is gone and had not read everything; what it wrote was read before.
-        io::ErrorKind::ConnectionReset => Ok(Arrival::End),
+        // What the other side wrote was read before.
+        io::ErrorKind::ConnectionReset => Ok(Arrival::Reset),
         _ => Err(error),
     }
 }

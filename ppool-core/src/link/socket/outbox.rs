@@ -20,7 +20,7 @@ pub(super) struct Outbox {
     waiting: VecDeque<Outgoing>,
     /// How much of the first one has been written.
     written: usize,
-    /// The worker is gone: nothing can be written any more.
+    /// The worker is gone: nothing can be written any more, and something was to be.
     broken: bool,
 }
 
@@ -41,6 +41,11 @@ impl Outgoing {
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Whether something could not be written, since the worker was gone.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Appends a message, to be written by [`Outbox::flush`].

@@ -28,6 +28,8 @@ pub struct SocketLink {
     outbox: Outbox,
     inbox: Inbox<FromWorker>,
     state: LinkState,
+    /// Whether the worker was gone before it had read all that was written.
+    reset: bool,
 }
 
 impl SocketLink {
@@ -43,7 +45,18 @@ impl SocketLink {
             outbox: Outbox::default(),
             inbox: Inbox::new(),
             state: LinkState::Open,
+            reset: false,
         })
+    }
+
+    /// Sends the worker's first message, and descriptors that it gets copies of.
+    pub(in crate::link) fn send_boot_with_fds(
+        &mut self,
+        boot: &Boot,
+        fds: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let Encoded { head, tail } = boot.encode();
+        self.send(head, Arc::new(tail.into_owned()), fds)
     }
 
     fn send(&mut self, head: Head, tail: Payload, fds: Vec<OwnedFd>) -> io::Result<()> {
@@ -72,7 +85,8 @@ impl SocketLink {
                 Arrival::More(arrived) => bound = bound.saturating_sub(arrived),
                 // One more turn of the loop to give out what has come.
                 Arrival::All(_) => bound = 0,
-                Arrival::End => {
+                end @ (Arrival::End | Arrival::Reset) => {
+                    self.reset = end == Arrival::Reset;
                     self.state = LinkState::Closed;
                     return Ok(());
                 }
@@ -92,8 +106,7 @@ impl Link for SocketLink {
     }
 
     fn send_boot(&mut self, boot: &Boot) -> io::Result<()> {
-        let Encoded { head, tail } = boot.encode();
-        self.send(head, Arc::new(tail.into_owned()), Vec::new())
+        self.send_boot_with_fds(boot, Vec::new())
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {
@@ -102,6 +115,10 @@ impl Link for SocketLink {
 
     fn wants_write(&self) -> bool {
         !self.outbox.is_empty()
+    }
+
+    fn is_unread(&self) -> bool {
+        self.reset || self.outbox.is_broken() || !self.outbox.is_empty()
     }
 
     fn drive(&mut self, up: &mut Vec<FromWorker>) -> io::Result<LinkState> {

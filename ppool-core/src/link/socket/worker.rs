@@ -87,7 +87,8 @@ impl WorkerLink for WorkerSocket {
             }
             let read =
                 |buffer: &mut [u8]| fd_passing::receive(self.socket.as_fd(), buffer, arrived);
-            if inbox.read(read, &self.socket)? == Arrival::End {
+            let arrival = inbox.read(read, &self.socket)?;
+            if matches!(arrival, Arrival::End | Arrival::Reset) {
                 return Ok(None);
             }
             // Those of a message under way and of one that begins behind it; no sender has more.
@@ -117,9 +118,12 @@ impl WorkerLink for WorkerSocket {
         self.write(head.bytes(), value)
     }
 
-    fn stop_receiving(&self) {
-        // It fails only when the other side is gone, and then `recv` returns `None` anyhow.
-        let _ = self.socket.shutdown(Shutdown::Read);
+    fn stop_receiving(&self) -> io::Result<()> {
+        match self.socket.shutdown(Shutdown::Read) {
+            // The other side is gone, and `recv` returns `None` anyhow.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            other => other,
+        }
     }
 }
 

@@ -76,29 +76,88 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
-        let Some(row) = self.row(worker) else {
-            self.stale += 1;
-            return;
-        };
-        let Some(at) = row.in_flight.iter().position(|&held| held == id) else {
-            self.stale += 1;
-            return;
-        };
-        row.in_flight.remove(at);
-        if row.in_flight.is_empty() && row.state == State::Ready {
-            self.idle.push(worker.slot);
+        if self.release(worker, id, now, effects) {
+            self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
+            self.advance(now, effects);
         }
-        self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
-        self.advance(now, effects);
     }
 
-    /// Stops a call, also one that runs. False when it is resolved already.
-    pub(crate) fn kill(&mut self, id: WorkId, now: Duration, effects: &mut Vec<Effect<C>>) -> bool {
-        match self.cancel(id, effects) {
-            Cancel::Done => true,
-            Cancel::TooLate => false,
-            Cancel::Ask(worker) => self.stop(worker, StopReason::Killed, now, effects),
+    /// The worker gave up an item that it had not started: another one gets it.
+    pub(crate) fn taken_back(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        if self.release(worker, id, now, effects) {
+            self.requeue(id, effects);
+            self.advance(now, effects);
         }
+    }
+
+    /// Removes an item from what a worker has. False when it doesn't have it.
+    fn release(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> bool {
+        let held = self.row(worker).and_then(|row| {
+            let at = row.in_flight.iter().position(|&held| held == id)?;
+            row.in_flight.remove(at);
+            if at == 0 {
+                row.running_since = now;
+                row.head_since = now;
+                effects.extend(row.in_flight.front().map(|&next| Effect::Begins(next)));
+            }
+            Some(row.in_flight.is_empty() && row.state == State::Ready)
+        });
+        match held {
+            None => self.stale += 1,
+            Some(true) => self.idle.push(worker.slot),
+            Some(false) => {}
+        }
+        held.is_some()
+    }
+
+    /// Stops the call that the worker runs, if it is this one.
+    pub(crate) fn kill(
+        &mut self,
+        worker: WorkerId,
+        id: WorkId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) -> bool {
+        let runs = self.running(worker) == Some(id);
+        if runs {
+            self.stop(worker, id, StopReason::Killed, now, effects);
+        }
+        runs
+    }
+
+    /// The items that lie with a worker behind the one that it runs.
+    pub(crate) fn behind(&self, worker: WorkerId) -> Vec<WorkId> {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .map(|row| row.in_flight.iter().skip(1).copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// The call that was to be stopped had ended by itself: its worker goes on.
+    pub(crate) fn spared(&mut self, worker: WorkerId, now: Duration, effects: &mut Vec<Effect<C>>) {
+        let Some(row) = self.row(worker) else {
+            return;
+        };
+        if matches!(row.state, State::Terminating { .. }) {
+            row.state = State::Ready;
+            if row.in_flight.is_empty() {
+                self.idle.push(worker.slot);
+            }
+        }
+        self.advance(now, effects);
     }
 
     /// Accepts no more calls; what is there is finished, then the workers leave.

@@ -15,6 +15,7 @@ impl<C: Clone> Reactor<C> {
     /// Does what has become possible: starts workers, sends calls, lets workers leave.
     pub(super) fn advance(&mut self, now: Duration, effects: &mut Vec<Effect<C>>) {
         self.dispatch(now, effects);
+        self.balance(effects);
         self.refill(now, effects);
         if self.life == Life::Closing && self.pending.is_empty() {
             while let Some(slot) = self.idle.pop() {
@@ -44,10 +45,33 @@ impl<C: Clone> Reactor<C> {
             let row = &mut self.rows[slot.0 as usize];
             if row.in_flight.is_empty() {
                 row.running_since = now;
+                row.head_since = now;
                 self.idle.pop();
             }
             row.in_flight.push_back(id);
+            let first = row.in_flight.len() == 1;
             effects.push(Effect::Send(self.worker(slot), id));
+            if first {
+                effects.push(Effect::Begins(id));
+            }
+        }
+    }
+
+    /// When a worker has nothing to do and nothing waits, asks for what lies with another one behind
+    /// the call that it runs.
+    fn balance(&mut self, effects: &mut Vec<Effect<C>>) {
+        if self.call_queue == 1 || self.idle.is_empty() || !self.pending.is_empty() {
+            return;
+        }
+        let longest = self
+            .slots()
+            .max_by_key(|slot| self.rows[slot.0 as usize].in_flight.len());
+        let Some(slot) = longest else {
+            return;
+        };
+        let queue = &self.rows[slot.0 as usize].in_flight;
+        if let (2.., Some(&last)) = (queue.len(), queue.back()) {
+            effects.push(Effect::TakeBack(self.worker(slot), last));
         }
     }
 
@@ -56,13 +80,13 @@ impl<C: Clone> Reactor<C> {
         if let Some(&slot) = self.idle.last() {
             return Some(slot);
         }
-        if self.limits.call_queue == 1 {
+        if self.call_queue == 1 {
             return None;
         }
         self.slots()
             .filter(|slot| self.rows[slot.0 as usize].state == State::Ready)
             .min_by_key(|slot| self.rows[slot.0 as usize].in_flight.len())
-            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.limits.call_queue)
+            .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.call_queue)
     }
 
     /// Starts workers for vacant slots while more are wanted.
@@ -108,25 +132,27 @@ impl<C: Clone> Reactor<C> {
             .count()
     }
 
-    /// Stops the call that a worker runs, by ending the worker.
+    /// Wants the call that a worker runs stopped. The worker gets nothing more, and the driver finds
+    /// out whether the call still runs: [`Effect::Stop`].
     pub(super) fn stop(
         &mut self,
         worker: WorkerId,
+        id: WorkId,
         reason: StopReason,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
-    ) -> bool {
-        let Some(id) = self
-            .row(worker)
-            .and_then(|row| row.in_flight.front().copied())
-        else {
-            return false;
+    ) {
+        let deadline = now + self.limits.grace;
+        let Some(row) = self.row(worker) else {
+            return;
         };
+        if row.state == State::Ready {
+            row.state = State::Terminating { deadline };
+            effects.push(Effect::Stop(worker, id));
+        }
         if let Some(item) = self.items.get_mut(id) {
             item.stop.get_or_insert(reason);
         }
-        self.terminate_worker(worker.slot, now, effects);
-        true
     }
 
     pub(super) fn terminate_worker(

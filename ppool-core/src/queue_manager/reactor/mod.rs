@@ -27,5 +27,5 @@ mod state;
 mod time;
 mod workers;
 
-pub(crate) use state::{Accepted, Cancel, Limits, Reactor, Terms};
+pub(crate) use state::{Accepted, Calls, Cancel, Limits, Reactor, Terms};
 use state::{FIRST_PAUSE, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES, START_DEATHS, State};

@@ -23,8 +23,6 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Limits {
     /// How many workers there are.
     pub(crate) workers: u32,
-    /// How many items one worker may have at a time, the running one included.
-    pub(crate) call_queue: usize,
     /// How many items may wait.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
@@ -57,11 +55,27 @@ pub(crate) enum Cancel {
     TooLate,
 }
 
+/// Calls of an item, as its worker counts them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Calls {
+    /// The first.
+    pub(crate) index: u32,
+    /// How many.
+    pub(crate) count: u32,
+}
+
 /// A result that was expected: whose it is.
 #[derive(Debug)]
 pub(crate) enum Accepted<C> {
-    /// The call at this index of the item is finished.
-    Value(C, u32),
+    /// The calls are finished.
+    Value {
+        /// Whose they are.
+        cargo: C,
+        /// The index of the first of them in the item.
+        index: u32,
+        /// How long the item was with the worker, when it is finished with them.
+        ran: Option<Duration>,
+    },
     /// The call had been stopped before; what it gave doesn't count ([`Effect::Fail`] follows).
     Discarded,
 }
@@ -84,6 +98,8 @@ pub(super) struct Row {
     pub(super) in_flight: VecDeque<WorkId>,
     /// Since when the first of them has been running.
     pub(super) running_since: Duration,
+    /// Since when the first item has been the first.
+    pub(super) head_since: Duration,
     /// Deaths without a call in between, for the pause before the next start.
     pub(super) idle_deaths: u32,
 }
@@ -104,6 +120,8 @@ pub(super) enum Life {
 #[derive(Debug)]
 pub(crate) struct Reactor<C> {
     pub(super) limits: Limits,
+    /// How many items one worker may have at a time, the running one included.
+    pub(super) call_queue: usize,
     pub(super) items: WorkItems<C>,
     pub(super) pending: Pending,
     pub(super) rows: Vec<Row>,
@@ -124,7 +142,7 @@ pub(crate) struct Reactor<C> {
 
 impl<C: Clone> Reactor<C> {
     /// A pool without workers and calls.
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, call_queue: usize) -> Self {
         let row = || Row {
             generation: 0,
             state: State::Vacant {
@@ -132,11 +150,13 @@ impl<C: Clone> Reactor<C> {
             },
             in_flight: VecDeque::new(),
             running_since: Duration::ZERO,
+            head_since: Duration::ZERO,
             idle_deaths: 0,
         };
         Reactor {
             rows: (0..limits.workers).map(|_| row()).collect(),
             limits,
+            call_queue,
             items: WorkItems::default(),
             pending: Pending::default(),
             idle: Vec::new(),
@@ -153,6 +173,14 @@ impl<C: Clone> Reactor<C> {
     /// The item with this id.
     pub(crate) fn item(&self, id: WorkId) -> Option<&WorkItem<C>> {
         self.items.get(id)
+    }
+
+    /// The item that the worker runs, or will run next.
+    pub(crate) fn running(&self, worker: WorkerId) -> Option<WorkId> {
+        self.rows
+            .get(worker.slot.0 as usize)
+            .filter(|row| row.generation == worker.generation.0)
+            .and_then(|row| row.in_flight.front().copied())
     }
 
     /// How many items wait.

@@ -53,10 +53,11 @@ impl<C: Clone> Reactor<C> {
                     self.kill_worker(slot, effects);
                 }
                 State::Ready => {
-                    if let Some((deadline, limit)) = self.time_limit(row)
+                    if let (Some(&id), Some((deadline, limit))) =
+                        (row.in_flight.front(), self.time_limit(row))
                         && deadline <= now
                     {
-                        self.stop(worker, StopReason::TimedOut(limit), now, effects);
+                        self.stop(worker, id, StopReason::TimedOut(limit), now, effects);
                     }
                 }
                 _ => {}

@@ -3,20 +3,22 @@
 use std::time::Duration;
 
 use super::{
-    Accepted, Life, Reactor, SPAWN_FAILURES, START_DEATHS, State,
+    Accepted, Calls, Life, Reactor, SPAWN_FAILURES, START_DEATHS, State,
     decide::{failure_of, pause},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, WorkerExit},
+    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{WorkId, WorkerId},
     queue::Place,
     queue_manager::effect::{Effect, Failure, StopSignal},
 };
 
+/// The number of the signal, which this pure room can't ask the system for.
+const SIGKILL: i32 = 9;
+
 impl<C: Clone> Reactor<C> {
     /// The process exists.
     pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
-        self.spawn_failures = 0;
         // It may have been given up while it was being started.
         match self.row(worker).map(|row| row.state) {
             Some(State::Terminating { .. }) => {
@@ -36,20 +38,32 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
+        if lasts {
+            self.break_pool(cause.clone(), effects);
+        }
+        self.start_refused(worker, cause, now, effects);
+        self.advance(now, effects);
+    }
+
+    /// The system did not have what a worker needs.
+    fn start_refused(
+        &mut self,
+        worker: WorkerId,
+        cause: BrokenPool,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
         self.spawn_failures += 1;
         let not_before = now + pause(self.spawn_failures);
         if let Some(row) = self.row(worker) {
             row.state = State::Vacant { not_before };
         }
-        if lasts {
-            self.break_pool(cause, effects);
-        } else if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
+        if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
             // The pool lives on: a later call may find the system in a better state.
             self.spawn_failures = 0;
             self.resting = true;
             self.fail_pending(&Failure::Broken(cause), effects);
         }
-        self.advance(now, effects);
     }
 
     /// The worker is ready for calls.
@@ -62,6 +76,7 @@ impl<C: Clone> Reactor<C> {
             row.state = State::Ready;
             self.idle.push(worker.slot);
             self.start_deaths = 0;
+            self.spawn_failures = 0;
         }
         self.advance(now, effects);
     }
@@ -83,18 +98,19 @@ impl<C: Clone> Reactor<C> {
         self.advance(now, effects);
     }
 
-    /// A call of the item has ended in the worker, which counts the calls from the first that was
-    /// sent to it. `None` when nobody expects it.
+    /// `count` calls of the item, from the one at `index` on, have ended in the worker, which counts
+    /// them from the first that was sent to it. `None` when nobody expects it. A call that is being
+    /// stopped is told alone.
     pub(crate) fn result(
         &mut self,
         worker: WorkerId,
         id: WorkId,
         attempt: u32,
-        index: u32,
+        calls: Calls,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) -> Option<Accepted<C>> {
-        let Some(accepted) = self.accept(worker, id, attempt, index, now, effects) else {
+        let Some(accepted) = self.accept(worker, id, attempt, calls, now, effects) else {
             self.stale += 1;
             return None;
         };
@@ -102,55 +118,60 @@ impl<C: Clone> Reactor<C> {
         Some(accepted)
     }
 
-    pub(super) fn accept(
+    fn accept(
         &mut self,
         worker: WorkerId,
         id: WorkId,
         attempt: u32,
-        index: u32,
+        calls: Calls,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) -> Option<Accepted<C>> {
         self.row(worker)
             .filter(|row| row.in_flight.front() == Some(&id))?;
         let item = self.items.get_mut(id)?;
-        let index = item.sent.checked_add(index)?;
-        if item.sent_attempt != attempt || item.next != index {
+        let index = item.sent.checked_add(calls.index)?;
+        let end = index.checked_add(calls.count)?;
+        let fits = item.next == index && index < end && end <= item.count;
+        if item.sent_attempt != attempt || !fits || item.stop.is_some() && calls.count > 1 {
             return None;
         }
         let stopped = item.stop.take();
-        if let Some(reason) = stopped {
-            effects.push(Effect::Fail {
-                cargo: item.cargo.clone(),
-                id,
-                calls: index..index + 1,
-                failure: failure_of(reason),
-            });
-        }
-        item.next += 1;
+        item.next = end;
         item.attempt = 0;
-        let last = item.next == item.count;
-        let cargo = match stopped {
-            Some(_) => None,
-            None if last => None,
-            None => Some(item.cargo.clone()),
+        let last = end == item.count;
+        let cargo = match last {
+            true => self.items.remove(id)?.cargo,
+            false => item.cargo.clone(),
         };
-        let removed = last.then(|| self.items.remove(id)).flatten();
         let row = self.row(worker)?;
+        let ran = now.saturating_sub(row.head_since);
         row.running_since = now;
         row.idle_deaths = 0;
         if last {
+            row.head_since = now;
             row.in_flight.pop_front();
+            effects.extend(row.in_flight.front().map(|&next| Effect::Begins(next)));
             if row.in_flight.is_empty() && row.state == State::Ready {
                 self.idle.push(worker.slot);
             }
         }
-        Some(
-            match (stopped, cargo.or_else(|| removed.map(|item| item.cargo))) {
-                (None, Some(cargo)) => Accepted::Value(cargo, index),
-                _ => Accepted::Discarded,
+        Some(match stopped {
+            None => Accepted::Value {
+                cargo,
+                index,
+                ran: last.then_some(ran),
             },
-        )
+            Some(reason) => {
+                effects.push(Effect::Fail {
+                    cargo,
+                    id,
+                    calls: index..end,
+                    failure: failure_of(reason),
+                });
+                Accepted::Discarded
+            }
+        })
     }
 
     /// The worker's link is closed. Mostly its process is ending; one that lives on without a link
@@ -169,6 +190,17 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
+    /// The worker says that its process ends by itself now: it gets nothing more.
+    pub(crate) fn dying(&mut self, worker: WorkerId, now: Duration) {
+        let deadline = now + self.limits.grace;
+        if let Some(row) = self.row(worker)
+            && row.state == State::Ready
+        {
+            row.state = State::Leaving { deadline };
+            self.idle.retain(|&slot| slot != worker.slot);
+        }
+    }
+
     /// The process is gone, and everything that it sent has been told before. `started` says
     /// whether the first of the calls that it had was running.
     pub(crate) fn exited(
@@ -184,6 +216,22 @@ impl<C: Clone> Reactor<C> {
             return;
         };
         let before = row.state;
+        let refused = match exit.how {
+            ExitHow::Code(SHORTAGE_EXIT) => Some(
+                "could not start its threads: there are too many processes, or too little memory",
+            ),
+            // Mostly the kernel, when memory has run out.
+            ExitHow::Signal {
+                number: SIGKILL, ..
+            } => Some("was killed by SIGKILL before it was ready"),
+            _ => None,
+        };
+        if let (State::Starting { .. }, Some(why)) = (before, refused) {
+            let cause = BrokenPool::new(format!("worker process {} {why}", exit.pid));
+            self.start_refused(worker, cause, now, effects);
+            self.advance(now, effects);
+            return;
+        }
         let mut in_flight = std::mem::take(&mut row.in_flight);
         if before == State::Ready && in_flight.is_empty() {
             row.idle_deaths += 1;

@@ -1,26 +1,29 @@
 //! Workers die in every way; each death costs the call that the worker was running, and no more.
 #![forbid(unsafe_code)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod retries;
+mod time_limits;
 
 use std::{
     collections::HashMap,
     os::unix::process::CommandExt,
     process::Command,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
 
 use common::{
-    Flag, Scratch, Tally, pool_of,
-    processes::{is_alive, state, wait_until_gone},
-    tasks::{End, end, hold, run_for_ever, square, worker_pid},
+    Raise, Scratch, Tally, pool_of,
+    processes::{descriptors, is_alive, state, wait_until_gone},
+    tasks::{End, end, run_for_ever, square, worker_pid},
     until, watchdog,
 };
 use nix::{
-    sys::signal::{Signal, kill, raise},
-    unistd::Pid,
+    sys::signal::{Signal, kill},
+    unistd::{Pid, close},
 };
 use ppool::{Pool, TaskErrorKind, WorkerExit, task};
 
@@ -180,7 +183,7 @@ fn a_worker_killed_while_idle_is_replaced_and_costs_no_call() {
 fn a_busy_worker_killed_from_outside_fails_its_call() {
     let _watchdog = watchdog();
     let scratch = Scratch::new();
-    let pool = pool_of(2);
+    let pool = pool_of(1);
     let started = scratch.flag("started");
     let future = pool.submit(run_for_ever, &started);
     started.wait();
@@ -197,21 +200,21 @@ fn workers_killed_at_random_lose_no_call_but_what_they_ran() {
     let _watchdog = watchdog();
     let pool = pool_of(3);
     let over = AtomicBool::new(false);
+    let kills = AtomicUsize::new(0);
     thread::scope(|scope| {
-        let killer = scope.spawn(|| {
-            let mut kills = 0;
+        let _at_the_end = Raise(&over);
+        scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
-                if let Some(pid) = pool.worker_pids().get(kills % 3) {
-                    let pid = Pid::from_raw(i32::try_from(*pid).unwrap());
-                    // It may have gone by itself in the meantime.
-                    kills += usize::from(kill(pid, Signal::SIGKILL).is_ok());
+                // One that works, and so has come up: the start of workers is not the subject.
+                if let Ok(pid) = pool.apply(worker_pid, ()) {
+                    signal(pid, Signal::SIGKILL);
+                    kills.fetch_add(1, Ordering::SeqCst);
+                    wait_until_gone(&[pid]);
                 }
-                thread::sleep(Duration::from_millis(20));
             }
-            kills
         });
         let argument = vec![1u8; 1 << 20];
-        let futures: Vec<_> = (0..150)
+        let futures: Vec<_> = (0..300)
             .map(|_| pool.submit(look_or_segfault, (&argument[..], false)))
             .collect();
         let mut failed = 0;
@@ -224,11 +227,149 @@ fn workers_killed_at_random_lose_no_call_but_what_they_ran() {
                 }
             }
         }
-        over.store(true, Ordering::SeqCst);
-        let kills = killer.join().unwrap();
-        assert!(failed <= kills, "{failed} calls failed of {kills} kills");
+        let kills = kills.load(Ordering::SeqCst);
+        assert!(
+            failed <= kills + 1,
+            "{failed} calls failed of {kills} kills"
+        );
     });
     assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+}
+
+#[task]
+fn overflow_the_stack(n: u64) -> u64 {
+    fn dig(n: u64) -> u64 {
+        let hole = std::hint::black_box([n; 1024]);
+        if n == u64::MAX {
+            0
+        } else {
+            dig(n + 1) + hole[1]
+        }
+    }
+    dig(n)
+}
+
+/// Panics while it panics, which no process survives.
+#[task]
+fn panic_twice() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the second");
+        }
+    }
+    let _bomb = Bomb;
+    panic!("the first");
+}
+
+#[task]
+fn ask_for_all_memory() -> usize {
+    std::hint::black_box(vec![1u8; isize::MAX.unsigned_abs()]).len()
+}
+
+#[test]
+fn what_no_thread_survives_costs_one_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    let overflown = pool.apply(overflow_the_stack, 0).unwrap_err();
+    assert!(
+        matches!(lost(&overflown).signal_name(), Some("SIGSEGV" | "SIGABRT")),
+        "{overflown:?}"
+    );
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    let starved = pool.apply(ask_for_all_memory, ()).unwrap_err();
+    assert_eq!(lost(&starved).signal_name(), Some("SIGABRT"), "{starved:?}");
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+/// The worker tells of the panic before it is gone. In a program with `panic = "abort"` every panic
+/// is like this.
+#[test]
+fn a_panic_that_can_not_unwind_costs_one_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    for n in 0..20 {
+        let panicked = pool.submit(panic_twice, ());
+        // One call waits behind it, and one comes as soon as it is told.
+        let behind = pool.submit(square, n);
+        let error = panicked.wait().unwrap_err();
+        assert!(error.is_panic(), "{error:?}");
+        assert_eq!(pool.apply(square, n + 1).unwrap(), (n + 1) * (n + 1));
+        assert_eq!(behind.wait().unwrap(), n * n);
+    }
+}
+
+/// Starts a process that lives on, and ends.
+#[task]
+#[expect(clippy::zombie_processes, reason = "it is to outlive its parent")]
+fn leave_a_child_behind(child: &Tally) {
+    let sleeper = Command::new("sleep")
+        .arg("1000")
+        .spawn()
+        .expect("`sleep` can be started");
+    child.note(&sleeper.id().to_string());
+    End::Exit(6).come();
+}
+
+#[test]
+fn a_grandchild_that_lives_on_does_not_hide_its_parents_death() {
+    let _watchdog = watchdog();
+    let scratch = Scratch::new();
+    let child = scratch.tally("child");
+    let pool = pool_of(1);
+    let error = pool.apply(leave_a_child_behind, &child).unwrap_err();
+    assert_eq!(lost(&error).exit_code(), Some(6), "{error:?}");
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    signal(child.notes()[0].parse().unwrap(), Signal::SIGKILL);
+}
+
+/// Closes every descriptor that is none of its business.
+#[task]
+fn close_everything() -> u64 {
+    for number in descriptors(std::process::id()) {
+        if number > 2 {
+            let _ = close(i32::try_from(number).expect("a descriptor is small"));
+        }
+    }
+    7
+}
+
+#[test]
+fn a_task_that_closes_the_link_costs_no_more_than_its_call() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    let pid = pool.apply(worker_pid, ()).unwrap();
+    // Shared memory needs no descriptor, so there the result may still come.
+    match pool.apply(close_everything, ()) {
+        Ok(answer) => assert_eq!(answer, 7),
+        Err(error) => assert_eq!(lost(&error).pid(), pid, "{error:?}"),
+    }
+    for n in 0..100 {
+        assert_eq!(pool.submit(square, n).wait().unwrap(), n * n);
+    }
+}
+
+/// Gives a large result, and kills its worker a moment after that was begun.
+#[task]
+fn answer_and_die(microseconds: u64) -> Vec<u8> {
+    thread::spawn(move || {
+        thread::sleep(Duration::from_micros(microseconds));
+        End::Kill.come();
+    });
+    vec![9; 4 << 20]
+}
+
+#[test]
+fn a_worker_that_dies_while_it_answers_leaves_no_half_result() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    for round in 0..40 {
+        match pool.apply(answer_and_die, round * 150) {
+            Ok(bytes) => assert!(bytes.len() == 4 << 20 && bytes.iter().all(|byte| *byte == 9)),
+            Err(error) => assert_eq!(lost(&error).signal_name(), Some("SIGKILL"), "{error:?}"),
+        }
+    }
+    until(|| pool.apply(square, 4).ok() == Some(16));
 }
 
 /// Becomes a program that does not mind SIGTERM: the link is closed, the process lives on.
@@ -255,173 +396,4 @@ fn a_worker_that_becomes_another_program_is_lost_and_killed() {
     assert_eq!(lost(&error).pid(), pid, "{error:?}");
     wait_until_gone(&[pid]);
     assert_eq!(pool.apply(square, 4).unwrap(), 16);
-}
-
-// ------------------------------------------------------------------ time limits
-
-const LIMIT: Duration = Duration::from_millis(150);
-
-#[test]
-fn a_call_past_its_time_limit_is_stopped() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pool = pool_of(1);
-    let started = scratch.flag("started");
-    let pid = pool.apply(worker_pid, ()).unwrap();
-    let error = pool
-        .task(run_for_ever)
-        .timeout(LIMIT)
-        .apply(&started)
-        .unwrap_err();
-    assert!(
-        matches!(error.kind(), TaskErrorKind::TimedOut(limit) if *limit == LIMIT),
-        "{error:?}"
-    );
-    assert!(error.is_timeout() && error.was_started());
-    wait_until_gone(&[pid]);
-    assert_eq!(pool.apply(square, 4).unwrap(), 16);
-}
-
-#[task(timeout = "150ms")]
-fn run_for_at_most_150_ms() {
-    loop {
-        thread::park();
-    }
-}
-
-#[test]
-fn a_task_may_have_a_time_limit_of_its_own() {
-    let _watchdog = watchdog();
-    let error = pool_of(1).apply(run_for_at_most_150_ms, ()).unwrap_err();
-    assert!(
-        matches!(error.kind(), TaskErrorKind::TimedOut(limit) if *limit == LIMIT),
-        "{error:?}"
-    );
-}
-
-#[test]
-fn the_time_limit_counts_from_the_start_of_the_call() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pool = pool_of(1);
-    let held = common::tasks::Hold::new(&scratch, "first");
-    let first = pool.submit(hold, &held);
-    held.started.wait();
-    let limited = pool.task(square).timeout(LIMIT).submit(4);
-    // It waits for longer than it may run.
-    assert!(!limited.wait_timeout(3 * LIMIT));
-    held.release.raise();
-    assert_eq!(limited.wait().unwrap(), 16);
-    first.wait().unwrap();
-}
-
-/// Stops itself, and so can't hear SIGTERM.
-#[task]
-fn stop_itself(started: &Flag) {
-    started.raise();
-    raise(Signal::SIGSTOP).expect("a process may stop itself");
-}
-
-#[test]
-fn a_worker_that_does_not_hear_sigterm_is_killed_after_the_grace() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pool = Pool::builder()
-        .workers(1)
-        .grace(Duration::from_millis(100))
-        .build()
-        .unwrap();
-    let pid = pool.apply(worker_pid, ()).unwrap();
-    let started = scratch.flag("started");
-    let error = pool
-        .task(stop_itself)
-        .timeout(LIMIT)
-        .apply(&started)
-        .unwrap_err();
-    assert!(error.is_timeout(), "{error:?}");
-    wait_until_gone(&[pid]);
-    assert_eq!(pool.apply(square, 4).unwrap(), 16);
-}
-
-#[test]
-fn a_stopped_worker_fails_the_call_given_to_it_by_its_time_limit() {
-    let _watchdog = watchdog();
-    let pool = Pool::builder()
-        .workers(1)
-        .grace(Duration::from_millis(100))
-        .build()
-        .unwrap();
-    let pid = pool.apply(worker_pid, ()).unwrap();
-    signal(pid, Signal::SIGSTOP);
-    until(|| state(pid) == Some('T'));
-    let error = pool.task(square).timeout(LIMIT).apply(3).unwrap_err();
-    assert!(error.is_timeout(), "{error:?}");
-    wait_until_gone(&[pid]);
-    assert_eq!(pool.apply(square, 4).unwrap(), 16);
-}
-
-#[test]
-fn calls_behind_one_that_is_stopped_run_elsewhere() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pool = pool_of(1);
-    let started = scratch.flag("started");
-    let stuck = pool.task(run_for_ever).timeout(LIMIT).submit(&started);
-    let behind: Vec<_> = (0..10).map(|n| pool.submit(square, n)).collect();
-    for (n, future) in (0..).zip(behind) {
-        assert_eq!(future.wait().unwrap(), n * n);
-    }
-    assert!(stuck.wait().unwrap_err().is_timeout());
-}
-
-// ------------------------------------------------------------------ retries
-
-/// Ends its worker until it has been tried `good` times.
-#[task(retries = 3)]
-fn succeed_at_last(tries: &Tally, good: usize) -> usize {
-    tries.add();
-    if tries.count() < good {
-        End::Kill.come();
-    }
-    tries.count()
-}
-
-#[test]
-fn a_lost_call_is_tried_again_as_often_as_it_says() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pool = pool_of(2);
-    let tries = scratch.tally("good");
-    assert_eq!(pool.apply(succeed_at_last, (&tries, 4)).unwrap(), 4);
-    let tries = scratch.tally("bad");
-    let error = pool.apply(succeed_at_last, (&tries, 5)).unwrap_err();
-    assert_eq!(lost(&error).signal_name(), Some("SIGKILL"));
-    assert_eq!(tries.count(), 4);
-}
-
-#[test]
-fn a_call_may_say_itself_how_often_it_is_tried() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pool = pool_of(1);
-    let tries = scratch.tally("none");
-    assert!(
-        pool.task(succeed_at_last)
-            .retries(0)
-            .apply((&tries, 2))
-            .is_err()
-    );
-    assert_eq!(tries.count(), 1);
-}
-
-#[test]
-fn a_lost_call_without_retries_runs_once() {
-    let _watchdog = watchdog();
-    let scratch = Scratch::new();
-    let pids = scratch.tally("pids");
-    let error = pool_of(2)
-        .apply(square_or_die, (1, true, &pids))
-        .unwrap_err();
-    assert!(error.is_worker_lost());
-    assert_eq!(pids.count(), 1);
 }

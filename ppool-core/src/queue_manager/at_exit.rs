@@ -3,13 +3,14 @@
 
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use crate::{queue_manager::QueueManager, sys};
+use super::QueueManager;
+use crate::sys;
 
 /// The pools of this process that have a queue-manager thread.
 static LIVE: Mutex<Vec<Weak<QueueManager>>> = Mutex::new(Vec::new());
 
 /// Says that this pool has to be drained before the process may end.
-pub(crate) fn register(manager: &Arc<QueueManager>) {
+pub(super) fn register(manager: &Arc<QueueManager>) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         // Without room for the handler, workers end with their parent all the same (SUP-4).

@@ -2,7 +2,9 @@
 //! signals, no quiet moment.
 #![forbid(unsafe_code)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod signals;
 
 use std::{
     env,
@@ -10,25 +12,20 @@ use std::{
     io::{Read, stdin},
     os::fd::AsFd,
     path::PathBuf,
-    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 
 use common::{
-    Flag, Scratch,
-    processes::{descriptors, is_alive, threads},
+    Flag, Raise, Scratch,
+    processes::{descriptors, threads},
     program::{self, Program},
     tasks::{End, end, square},
     until, watchdog,
 };
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::{
-        resource::{Resource, getrlimit, setrlimit},
-        wait::waitpid,
-    },
+    sys::resource::{Resource, getrlimit, setrlimit},
     unistd::{Gid, Uid, close, geteuid, setgid, setuid},
 };
 use ppool::{Pool, TaskError, TaskErrorKind};
@@ -270,81 +267,6 @@ fn program_without_standard_streams() {
     }
 }
 
-// ------------------------------------------------------------------ SIGCHLD and waitpid
-
-/// With the exit status taken by others, a lost worker is still known to be lost.
-fn lose_workers_and_go_on() {
-    let pool = Pool::builder().workers(2).build().expect("a plain pool");
-    for _ in 0..5 {
-        let error = pool.apply(end, End::Kill).expect_err("its worker ends");
-        let TaskErrorKind::WorkerLost(exit) = error.kind() else {
-            panic!("{error:?}")
-        };
-        assert!(
-            matches!(exit.signal_name(), Some("SIGKILL") | None),
-            "{error:?}"
-        );
-        assert_eq!(pool.map(square, 0..20).expect("good calls").len(), 20);
-    }
-    let pids = pool.worker_pids();
-    drop(pool);
-    assert!(!pids.iter().any(|pid| is_alive(*pid)));
-}
-
-#[test]
-fn a_pool_works_where_child_signals_are_ignored() {
-    let _watchdog = watchdog();
-    let has_option = Command::new("env")
-        .args(["--ignore-signal=CHLD", "true"])
-        .status();
-    if !has_option.is_ok_and(|status| status.success()) {
-        println!("skipped: `env` here has no `--ignore-signal`");
-        return;
-    }
-    let launcher = ["env", "--ignore-signal=CHLD"];
-    let command = program::command_by(&launcher, "program_that_ignores_child_signals");
-    Program::run(command).must_succeed();
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_that_ignores_child_signals() {
-    let Some(_program) = program::inside() else {
-        return;
-    };
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .unwrap();
-    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
-    assert_eq!(ignored >> (17 - 1) & 1, 1, "SIGCHLD is ignored");
-    lose_workers_and_go_on();
-}
-
-#[test]
-fn a_pool_works_where_somebody_waits_for_every_child() {
-    let _watchdog = watchdog();
-    Program::start("program_that_waits_for_every_child").must_succeed();
-}
-
-#[test]
-#[ignore = "a program that another test starts"]
-fn program_that_waits_for_every_child() {
-    let Some(_program) = program::inside() else {
-        return;
-    };
-    thread::spawn(|| {
-        loop {
-            // `waitpid(-1)`: whoever is first gets the exit status.
-            if waitpid(None, None).is_err() {
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-    });
-    lose_workers_and_go_on();
-}
-
 // ------------------------------------------------------------------ busy surroundings
 
 #[test]
@@ -364,10 +286,10 @@ fn workers_start_while_other_threads_allocate() {
                 }
             });
         }
+        let _at_the_end = Raise(&over);
         for _ in 0..10 {
             let pool = Pool::builder().workers(2).build().unwrap();
             assert_eq!(pool.map(square, 0..10).unwrap().len(), 10);
         }
-        over.store(true, Ordering::Relaxed);
     });
 }
