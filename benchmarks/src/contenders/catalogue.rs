@@ -24,6 +24,8 @@ pub struct Entry {
 pub enum Kind {
     /// The program `measure`.
     Rust,
+    /// The same, with calls and results through sockets in place of shared memory.
+    RustOverSockets,
     /// `python/measure.py`; the packages that it needs, as pip names them.
     Python(&'static [&'static str]),
 }
@@ -44,6 +46,10 @@ pub fn contenders() -> &'static [Entry] {
     const {
         &[
             rust(OURS, "ppool", &[]),
+            Entry {
+                kind: Kind::RustOverSockets,
+                ..rust("ppool_socket", "ppool, sockets", &[])
+            },
             rust("rayon", "rayon (threads)", THREADS_LACK),
             rust("crossbeam", "crossbeam (threads)", THREADS_LACK),
             rust("procspawn", "procspawn", &[]),

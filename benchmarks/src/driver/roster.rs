@@ -11,6 +11,9 @@ use crate::{
     workloads::workloads,
 };
 
+/// The variable that chooses how ppool's calls and results travel.
+const LINK: &str = "PPOOL_LINK";
+
 /// A contender and what stands in its way, if anything does.
 #[derive(Debug)]
 pub struct Player {
@@ -51,7 +54,7 @@ impl Roster {
         })?;
         let player = |entry: &'static Entry| {
             let missing = match (entry.kind, &python) {
-                (Kind::Rust, _) => None,
+                (Kind::Rust | Kind::RustOverSockets, _) => None,
                 (Kind::Python(_), Err(error)) => Some(error.to_string()),
                 (Kind::Python(packages), Ok(python)) => packages
                     .iter()
@@ -87,6 +90,11 @@ impl Roster {
             }
             _ => Command::new(&self.measure),
         };
+        // What chooses the transport of ppool; the default is what is measured as `ppool`.
+        command.env_remove(LINK);
+        if entry.kind == Kind::RustOverSockets {
+            command.env(LINK, "socket");
+        }
         let workers = options.workers.to_string();
         let size = if options.quick { "quick" } else { "full" };
         command.args([about.name, entry.name, &workers, size]);
