@@ -58,6 +58,12 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! - `stream`: `Imap::into_stream`, for async code that reads an `imap`. (A [`TaskFuture`] and a
+//!   [`MapFuture`] can be awaited without it.)
+//! - `tokio`: `#[task] async fn`, driven in the worker by a runtime of tokio.
+//!
 //! # Limits
 //!
 //! Linux only. Statics are each process's own. A task must be in the program itself, not in a
@@ -69,11 +75,13 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "stream")]
+pub use ppool_core::ImapStream;
 pub use ppool_core::{
-    AsCompleted, BrokenPool, BuildError, Callable, Callbacks, DecodeError, Done, EncodeError, Imap,
-    Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall, TaskError,
-    TaskErrorKind, TaskFuture, TaskObject, TaskState, WaitFor, Waited, WorkerExit, Workers,
-    as_completed, wait,
+    AsCompleted, BrokenPool, BuildError, Call, Callable, Callbacks, DecodeError, Done, EncodeError,
+    Finalized, Imap, LostCall, MapFuture, Pool, PoolBuilder, RemoteError, RemotePanic, Shutdown,
+    SubmitError, Task, TaskCall, TaskError, TaskErrorKind, TaskFuture, TaskObject, TaskState,
+    WaitFor, Waited, WorkerExit, Workers, as_completed, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
@@ -93,5 +101,7 @@ pub mod __private {
     pub use ppool_core::task::{
         Callable, Invocation, InvokeError, ObjectTask, TASKS, Task, TaskEntry, TaskObject, Travels,
     };
+    #[cfg(feature = "tokio")]
+    pub use ppool_worker::block_on;
     pub use ppool_worker::hook;
 }

@@ -1,5 +1,5 @@
 //! What the compiler says about tasks: nothing to those in `ui/pass`, and to each of those in
-//! `ui/fail` what stands beside it.
+//! `ui/fail` what stands beside it; to those in `ui/without_tokio` only without that feature.
 //!
 //! The wording of the compiler's own part changes between releases, so the messages are those of
 //! the release that CI pins. After a change, `TRYBUILD=overwrite cargo test --test compiletest`
@@ -11,4 +11,7 @@ fn refusals_are_one_sentence_at_the_right_place() {
     let tests = trybuild::TestCases::new();
     tests.pass("tests/ui/pass/*.rs");
     tests.compile_fail("tests/ui/fail/*.rs");
+    if !cfg!(feature = "tokio") {
+        tests.compile_fail("tests/ui/without_tokio/*.rs");
+    }
 }

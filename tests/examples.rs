@@ -1,103 +1,17 @@
 //! The built examples, run as a user runs them: as programs of their own.
-//!
-//! `cargo test` builds the examples before it runs this; `cargo test --test examples` alone does
-//! not, and then runs what an earlier build left.
 #![forbid(unsafe_code)]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::Duration,
+mod common;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::{
+    example::{fresh_dir, run, succeed},
+    watchdog,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-
-/// An example that still runs after this long hangs, and is killed.
-const WATCHDOG: Duration = Duration::from_secs(120);
-
-struct Ended {
-    success: bool,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs an example to its end.
-fn run(name: &str, arguments: &[&Path]) -> Ended {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let example = test
-        .ancestors()
-        .nth(2)
-        .expect("cargo puts tests in `deps`, beside `examples`")
-        .join("examples")
-        .join(name);
-    let child = Command::new(&example)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!(
-                "{}: {error}; run `cargo build --examples` first",
-                example.display()
-            )
-        });
-    let pid = Pid::from_raw(child.id().try_into().expect("a pid is a positive i32"));
-    let (done, ended) = mpsc::channel();
-    let waiter = thread::spawn(move || {
-        let output = child.wait_with_output();
-        // The watchdog may have given up on us.
-        let _ = done.send(());
-        output
-    });
-    let hangs = ended.recv_timeout(WATCHDOG).is_err();
-    if hangs {
-        kill(pid, Signal::SIGKILL).expect("our own child can be killed");
-    }
-    let output = waiter
-        .join()
-        .expect("the waiter does not panic")
-        .expect("a child with pipes can be waited for");
-    let ended = Ended {
-        success: output.status.success(),
-        stdout: String::from_utf8(output.stdout).expect("examples print UTF-8"),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    };
-    assert!(
-        !hangs,
-        "`{name}` hangs; it printed\n{}{}",
-        ended.stdout, ended.stderr
-    );
-    ended
-}
-
-/// The same for an example that must succeed: what it printed.
-fn succeed(name: &str, arguments: &[&Path]) -> String {
-    let ended = run(name, arguments);
-    assert!(
-        ended.success,
-        "`{name}` failed\n{}{}",
-        ended.stdout, ended.stderr
-    );
-    ended.stdout
-}
-
-/// An empty directory of this name, which `cargo clean` removes.
-fn fresh_dir(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if dir.exists() {
-        fs::remove_dir_all(&dir).expect("what an earlier run made can be removed");
-    }
-    fs::create_dir_all(&dir).expect("cargo's directory for tests can be written to");
-    dir
-}
+/// For an example without arguments.
+const NONE: &[&str] = &[];
 
 /// The words of a text and how often each is in it, as `wordcount` should count them.
 fn count(texts: &[&str]) -> BTreeMap<String, u64> {
@@ -125,14 +39,16 @@ fn top(words: &BTreeMap<String, u64>) -> Vec<String> {
 
 #[test]
 fn quickstart_prints_the_squares() {
+    let _watchdog = watchdog();
     assert_eq!(
-        succeed("quickstart", &[]),
+        succeed("quickstart", NONE),
         "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n"
     );
 }
 
 #[test]
 fn wordcount_of_a_known_tree_is_right() {
+    let _watchdog = watchdog();
     let dir = fresh_dir("known_tree");
     let long = "many words, one after the other; ".repeat(40_000);
     let texts = [
@@ -176,6 +92,7 @@ fn wordcount_of_a_known_tree_is_right() {
 
 #[test]
 fn wordcount_agrees_with_one_thread_over_the_repository() {
+    let _watchdog = watchdog();
     let printed = succeed("wordcount", &[Path::new("--check")]);
     assert!(
         printed.contains("check: one thread counts the same"),
@@ -190,10 +107,11 @@ fn wordcount_agrees_with_one_thread_over_the_repository() {
 
 #[test]
 fn wordcount_names_what_it_could_not_read() {
+    let _watchdog = watchdog();
     let dir = fresh_dir("missing");
     fs::write(dir.join("there"), "a word").unwrap();
     let ended = run("wordcount", &[&dir.join("there"), &dir.join("not_there")]);
-    assert!(!ended.success);
+    assert!(!ended.status.success());
     assert!(
         ended.stdout.contains("1 files, 2 words"),
         "{}",
@@ -208,8 +126,9 @@ fn wordcount_names_what_it_could_not_read() {
 
 #[test]
 fn every_line_of_crash_proof_is_true_and_the_readme_shows_them() {
+    let _watchdog = watchdog();
     // It checks each line itself; here: that all of them are there, as the README says.
-    let printed = succeed("crash_proof", &[]);
+    let printed = succeed("crash_proof", NONE);
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let (_, shown) = readme
         .split_once("<!-- crash_proof -->\n```text\n")

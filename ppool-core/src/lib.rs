@@ -1,13 +1,19 @@
 //! The parent's side of ppool, and what parent and workers share. Use it through the crate
 //! `ppool`; what is public here and not there may change at any time.
 
+// Under `cfg(loom)` the model checker's atomics take the place of those in shared memory, and what
+// builds on real shared memory is left out.
+
 pub mod codec;
 pub mod error;
 mod future;
 pub mod ids;
+#[cfg(not(loom))]
 pub mod link;
+#[cfg(not(loom))]
 mod pool;
 mod queue;
+#[cfg(not(loom))]
 mod queue_manager;
 mod shm;
 pub mod supervise;
@@ -20,9 +26,14 @@ pub use error::{
     TaskError, TaskErrorKind, WorkerExit,
 };
 pub use future::{
-    AsCompleted, Callbacks, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
+    AsCompleted, Callbacks, MapFuture, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
-pub use pool::{Done, Imap, Pool, PoolBuilder, Shutdown, TaskCall, Workers};
+#[cfg(all(feature = "stream", not(loom)))]
+pub use pool::ImapStream;
+#[cfg(not(loom))]
+pub use pool::{
+    Call, Done, Finalized, Imap, LostCall, Pool, PoolBuilder, Shutdown, TaskCall, Workers,
+};
 pub use task::{Callable, Task, TaskObject};
 
 #[doc(hidden)]

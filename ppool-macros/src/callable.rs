@@ -45,6 +45,7 @@ pub(crate) fn expand(item: &ItemImpl, options: &Options) -> Result<TokenStream> 
         output: output.clone(),
         output_travels: output_type(item).map(|ty| spanned_like(ty, job)),
         function: quote!(<#job as ::ppool::__private::Callable>::call),
+        is_async: false,
     }
     .functions();
     Ok(quote! {

@@ -26,10 +26,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         &closure.lifetimes,
         "a task has no lifetime parameters: write `&str`, `&[T]` or `&T` without a lifetime",
     );
-    refusals.unless_none(
-        &closure.asyncness,
-        "a task can't be `async` yet: drive the future to its end inside an ordinary closure",
-    );
+    refusals.asyncness(&closure.asyncness);
     refusals.unless_none(
         &closure.capture,
         "a closure that is a task captures nothing, so there is nothing to `move`: pass it as an \
@@ -47,7 +44,12 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
 
     let text = {
         let (inputs, output) = (&closure.inputs, &closure.output);
-        format!("closure({}) {}", readable(inputs), readable(output))
+        let asyncness = closure.asyncness.map_or("", |_| "async ");
+        format!(
+            "{asyncness}closure({}) {}",
+            readable(inputs),
+            readable(output)
+        )
     };
     let item = as_function(closure, inputs);
     let signature = Signature::of(&item.sig)?;
@@ -114,7 +116,7 @@ fn as_function(closure: ExprClosure, inputs: Punctuated<FnArg, Token![,]>) -> It
         modifiers: Default::default(),
         sig: syn::Signature {
             constness: None,
-            asyncness: None,
+            asyncness: closure.asyncness,
             safety: Default::default(),
             abi: None,
             fn_token: parse_quote!(fn),

@@ -9,8 +9,8 @@ use syn::{
 };
 
 use crate::{
-    args::Options, attributes::Attributes, registration::Registration, signature::Signature,
-    text::readable,
+    args::Options, asynchronous::Boxed, attributes::Attributes, registration::Registration,
+    signature::Signature, text::readable,
 };
 
 /// A `#[task]` function, checked, with all that stands in its place.
@@ -58,12 +58,18 @@ pub(crate) fn expand_checked(
     });
     let handle = &sig.ident;
     let output = signature.output.ty();
-    let pointer = {
-        let types = signature.parameters.iter().map(|parameter| &parameter.ty);
-        quote!(fn(#(#types),*) -> #output)
-    };
     let function = quote!(#(#function_attributes)* #sig #block);
-    let (plain, path) = plain_function(handle, &function, &pointer, binds_own_name(&sig, &block));
+    let binds_own_name = binds_own_name(&sig, &block);
+    let (pointer, plain, path) = if signature.is_async {
+        let boxed = Boxed::of(signature, handle);
+        let (plain, path) = boxed.function(&function, binds_own_name);
+        (boxed.pointer(), plain, path)
+    } else {
+        let types = signature.parameters.iter().map(|parameter| &parameter.ty);
+        let pointer = quote!(fn(#(#types),*) -> #output);
+        let (plain, path) = plain_function(handle, &function, &pointer, binds_own_name);
+        (pointer, plain, path)
+    };
     // At the user's function, so that a complaint about a private type in a public one is too.
     let associated = |name: &str, ty: TokenStream| {
         let name = Ident::new(name, handle.span());
@@ -80,6 +86,7 @@ pub(crate) fn expand_checked(
         output: output.clone(),
         output_travels: signature.output.travels().map(ToTokens::to_token_stream),
         function: path.clone(),
+        is_async: signature.is_async,
     };
     let owned = registration.owned();
     let args = associated("Args", quote!((#(#owned,)*)));

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  lib ──► expand ──┬─► function ◄── closure     parse: args, duration
+//!                   │      └─► asynchronous
 //!                   └─► callable                 check: signature, parameter
 //!                          └─► registration      sort:  attributes
 //! ```
@@ -13,6 +14,7 @@
 use proc_macro::TokenStream;
 
 mod args;
+mod asynchronous;
 mod attributes;
 mod callable;
 mod closure;

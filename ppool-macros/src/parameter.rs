@@ -71,6 +71,21 @@ impl Parameter {
         self.form.inner()
     }
 
+    /// Whether the function borrows it.
+    pub(crate) fn is_borrowed(&self) -> bool {
+        !matches!(self.form, Form::Value(_))
+    }
+
+    /// The type as the user wrote it, with this lifetime where it borrows.
+    pub(crate) fn borrowed_for(&self, lifetime: Option<&Lifetime>) -> TokenStream {
+        match &self.form {
+            Form::Value(ty) => quote!(#ty),
+            Form::Text => quote!(&#lifetime str),
+            Form::Slice(ty) => quote!(&#lifetime [#ty]),
+            Form::Borrowed(ty) => quote!(&#lifetime #ty),
+        }
+    }
+
     /// Takes the argument off the invocation `__call`, by its lane among `__lanes`.
     pub(crate) fn decode(&self, index: usize) -> TokenStream {
         let lane = syn::Index::from(index);

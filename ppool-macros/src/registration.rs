@@ -24,6 +24,8 @@ pub(crate) struct Registration<'a> {
     pub(crate) output_travels: Option<TokenStream>,
     /// The path of the plain function.
     pub(crate) function: TokenStream,
+    /// Whether it gives a future of the result.
+    pub(crate) is_async: bool,
 }
 
 impl Registration<'_> {
@@ -102,6 +104,10 @@ impl Registration<'_> {
             .iter()
             .zip(&arguments)
             .map(|(parameter, name)| parameter.pass(name));
+        let call = match self.is_async {
+            true => quote!(::ppool::__private::block_on(#function(#(#pass),*))),
+            false => quote!(#function(#(#pass),*)),
+        };
         quote! {
             fn invoke(
                 __call: &mut ::ppool::__private::Invocation<'_>,
@@ -109,7 +115,7 @@ impl Registration<'_> {
                 let __lanes = <#task as ::ppool::__private::Task>::lanes();
                 #(let #arguments = #decode?;)*
                 __call.run();
-                let __result = #function(#(#pass),*);
+                let __result = #call;
                 __call.result(&<#task as ::ppool::__private::Task>::output_lane(), &__result)
             }
         }

@@ -12,6 +12,8 @@ const MOST_PARAMETERS: usize = 12;
 pub(crate) struct Signature {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) output: Output,
+    /// Whether it gives a future, which the worker drives to its end.
+    pub(crate) is_async: bool,
 }
 
 /// What a task returns.
@@ -36,10 +38,7 @@ impl Signature {
     /// The signature of a task, when it can be one.
     pub(crate) fn of(sig: &syn::Signature) -> Result<Self> {
         let mut refusals = Refusals::default();
-        refusals.unless_none(
-            &sig.asyncness,
-            "a task can't be `async` yet: drive the future to its end inside an ordinary function",
-        );
+        refusals.asyncness(&sig.asyncness);
         if let Safety::Unsafe(token) = &sig.safety {
             refusals.add(
                 token,
@@ -71,7 +70,11 @@ impl Signature {
         let parameters = refusals.parameters(typed);
         let output = refusals.output(&sig.output);
         refusals.into_result()?;
-        Ok(Signature { parameters, output })
+        Ok(Signature {
+            parameters,
+            output,
+            is_async: sig.asyncness.is_some(),
+        })
     }
 }
 
@@ -87,6 +90,17 @@ impl Refusals {
     pub(crate) fn unless_none(&mut self, place: &Option<impl ToTokens>, sentence: &str) {
         if let Some(place) = place {
             self.add(place, sentence);
+        }
+    }
+
+    /// Refuses what is `async` where the worker has no runtime for it.
+    pub(crate) fn asyncness(&mut self, asyncness: &Option<impl ToTokens>) {
+        if !cfg!(feature = "tokio") {
+            self.unless_none(
+                asyncness,
+                "an `async` task needs the feature `tokio` of ppool: enable it in Cargo.toml with \
+                 `ppool = { version = \"..\", features = [\"tokio\"] }`",
+            );
         }
     }
 

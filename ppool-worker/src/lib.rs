@@ -25,9 +25,13 @@ mod ends;
 mod hook;
 mod invoke;
 mod panic;
+#[cfg(feature = "tokio")]
+mod runtime;
 mod state;
 
 pub use hook::{hook, init};
+#[cfg(feature = "tokio")]
+pub use runtime::block_on;
 pub use state::{WorkerInfo, current, set_state, try_with_state, with_state};
 
 #[cfg(test)]

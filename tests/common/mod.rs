@@ -6,6 +6,7 @@
     reason = "each test binary uses a part of it"
 )]
 
+pub(crate) mod example;
 pub(crate) mod flag;
 pub(crate) mod pools;
 pub(crate) mod processes;
@@ -14,5 +15,5 @@ pub(crate) mod tasks;
 pub(crate) mod watchdog;
 
 pub(crate) use flag::{Flag, Raise, Scratch, Tally};
-pub(crate) use pools::{Busy, busy_pool, pool_of};
+pub(crate) use pools::{Busy, busy_pool, fill, pool_of};
 pub(crate) use watchdog::{until, watchdog};

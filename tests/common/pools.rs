@@ -4,12 +4,20 @@ use ppool::{Pool, TaskFuture};
 
 use super::{
     Scratch, Tally,
-    tasks::{Hold, count, hold},
+    tasks::{Hold, count, hold, square},
 };
 
 pub(crate) fn pool_of(workers: usize) -> Pool {
     let pool = Pool::builder().workers(workers).build();
     pool.expect("a plain pool")
+}
+
+/// Submits calls until the queue is full, which it stays while the workers are busy. Call `n` gives
+/// the square of `n`.
+pub(crate) fn fill(pool: &Pool) -> Vec<TaskFuture<u64>> {
+    (0..)
+        .map_while(|n| pool.try_submit(square, n).ok())
+        .collect()
 }
 
 /// A pool whose only worker runs a call until it is let go.

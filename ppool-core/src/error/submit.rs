@@ -29,6 +29,16 @@ impl<A> SubmitError<A> {
         }
     }
 
+    /// The same, with what was made of the arguments.
+    pub(crate) fn map<B>(self, with: impl FnOnce(A) -> B) -> SubmitError<B> {
+        match self {
+            SubmitError::Full(args) => SubmitError::Full(with(args)),
+            SubmitError::Closed(args) => SubmitError::Closed(with(args)),
+            SubmitError::Broken(args, cause) => SubmitError::Broken(with(args), cause),
+            SubmitError::Encode(args, error) => SubmitError::Encode(with(args), error),
+        }
+    }
+
     /// Whether the queue had no room.
     #[must_use]
     pub fn is_full(&self) -> bool {

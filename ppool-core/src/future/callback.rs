@@ -202,6 +202,17 @@ impl CallbackRunner {
         }
     }
 
+    /// After the end: accepts jobs again, for a thread of their own.
+    pub(crate) fn reopen(&self) {
+        let mut queue = self.shared.lock();
+        if queue.life == Life::Stopped {
+            queue.life = Life::Open;
+            queue.thread = None;
+            queue.handle = None;
+            queue.asleep = false;
+        }
+    }
+
     /// Whether this is the callback thread.
     pub(crate) fn is_current_thread(&self) -> bool {
         self.shared.lock().is_served_here()

@@ -14,6 +14,10 @@ pub(crate) trait CallControl: Send + Sync {
     /// Cancels the call, and stops its worker when it runs. True when it will give no value.
     fn kill(&self, id: WorkId, state: &CallState) -> bool;
 
+    /// Cancels those of the work items that have not started, all at once: none of them starts
+    /// meanwhile.
+    fn cancel_all(&self, ids: &[WorkId]);
+
     /// Where its callbacks run.
     fn callbacks(&self) -> &CallbackRunner;
 

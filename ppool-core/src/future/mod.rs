@@ -12,6 +12,9 @@
 //!      └──► Hooks::run ──► Waker, then the callbacks ──► CallbackRunner ───────┘
 //! ```
 //!
+//! A whole map that is waited for at its end, a [`MapFuture`], has such a state for itself and
+//! gathers the results of its calls behind it.
+//!
 //! A result stays as bytes until somebody takes it; it is decoded by the thread that takes it, so
 //! the completer never runs a user's `Deserialize`. A callback decodes a value of its own from the
 //! same bytes, which are then shared, not copied; without callbacks nothing is shared either.
@@ -50,6 +53,7 @@ mod as_completed;
 mod callback;
 mod control;
 mod hooks;
+mod map_future;
 mod outcome;
 mod park;
 mod shared;
@@ -62,6 +66,8 @@ pub use callback::Callbacks;
 pub(crate) use callback::{CallbackRunner, contained};
 pub(crate) use control::CallControl;
 pub(crate) use hooks::{Hook, Hooks};
+pub use map_future::MapFuture;
+pub(crate) use map_future::MapState;
 pub(crate) use outcome::{Outcome, ResultBytes, ResultReader, SharedOutcome, panic_message};
 pub(crate) use shared::{AddsHook, CallState, EndObserver, Observes};
 pub use state::TaskState;

@@ -173,7 +173,7 @@ impl<R> ResultReader<R> {
     }
 
     #[cold]
-    fn already_taken(&self) -> TaskError {
+    pub(super) fn already_taken(&self) -> TaskError {
         self.decode_error("it was already taken out of its future")
     }
 

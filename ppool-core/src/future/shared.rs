@@ -169,6 +169,7 @@ impl CallState {
         }
         Hooks {
             waker: waiters.waker,
+            consequence: None,
             callbacks: others.hooks,
             outcome,
         }

@@ -26,7 +26,6 @@
 //! message is dropped, then [`LinkState::Closed`] is said. A parent that dies is the end of the
 //! stream to its worker.
 
-#[cfg(not(loom))]
 pub mod ring;
 
 mod ends;

@@ -55,6 +55,7 @@ pub struct PoolBuilder {
     current_dir: Option<PathBuf>,
     callbacks: Callbacks,
     pool_callbacks: PoolCallbacks,
+    in_process: bool,
 }
 
 impl fmt::Debug for PoolBuilder {
@@ -83,6 +84,7 @@ impl PoolBuilder {
             current_dir: None,
             callbacks: Callbacks::Background,
             pool_callbacks: PoolCallbacks::default(),
+            in_process: false,
         }
     }
 
@@ -93,8 +95,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many calls may wait for a worker, at least 1; `submit` blocks when so many do. Default:
-    /// 1,048,576.
+    /// How many calls may wait for their turn, at least 1, besides those that run; `submit` blocks
+    /// when so many do. Default: 1,048,576.
     pub fn queue_capacity(mut self, calls: usize) -> Self {
         self.queue_capacity = calls;
         self
@@ -185,6 +187,26 @@ impl PoolBuilder {
         self
     }
 
+    /// Runs every call in this process, on the thread that submits it, before `submit` returns: for
+    /// debugging, where a breakpoint in a task, a profiler or a plain `dbg!` should work. Programs
+    /// need no change otherwise: arguments and results are encoded and decoded, and the initializer
+    /// and finalizer run, as if there were a worker.
+    ///
+    /// What only a process of its own can give is missing:
+    ///
+    /// - A task that ends its process, or crashes, ends this one. Panics are caught, unless the
+    ///   program was built with `panic = "abort"`; the usual panic hook reports them too.
+    /// - Time limits are not enforced, and a call that runs can't be stopped. None ever waits, so
+    ///   none can be cancelled either.
+    /// - Nothing runs in parallel, but for calls that are submitted by several threads at once.
+    /// - The number of workers, their environment, directory and limits mean nothing;
+    ///   `worker::current()` is `None`; statics and what `worker::set_state` keeps are those of
+    ///   this process.
+    pub fn in_process(mut self) -> Self {
+        self.in_process = true;
+        self
+    }
+
     /// Makes the pool. Workers start with its first call.
     ///
     /// # Errors
@@ -233,7 +255,12 @@ impl PoolBuilder {
         let settings = Settings {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits {
-                workers: u32::try_from(self.workers).expect("the number was checked, or is small"),
+                workers: match self.in_process {
+                    true => 1,
+                    false => {
+                        u32::try_from(self.workers).expect("the number was checked, or is small")
+                    }
+                },
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
                 start_timeout: self.start_timeout,
@@ -253,6 +280,7 @@ impl PoolBuilder {
             },
             name: self.name,
             callbacks: self.callbacks,
+            in_process: self.in_process,
         };
         Pool {
             parts: Arc::new(PoolParts {

@@ -7,6 +7,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    task::Waker,
     time::Duration,
 };
 
@@ -65,6 +66,8 @@ struct Inner {
     failure: Option<TaskError>,
     /// Whether somebody sleeps.
     sleeping: bool,
+    /// The async task that waits.
+    waker: Option<Waker>,
 }
 
 impl Gather {
@@ -80,8 +83,10 @@ impl Gather {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calls of the inputs from `index` on have ended.
-    pub(super) fn put(&self, index: u64, piece: Piece) {
+    /// The calls of the inputs from `index` on have ended. Who has to be woken for that is woken
+    /// outside of every lock.
+    #[must_use]
+    pub(super) fn put(&self, index: u64, piece: Piece) -> Option<Waker> {
         let mut inner = self.lock();
         if let Piece::Error(error) = &piece {
             inner.failure.get_or_insert_with(|| error.clone());
@@ -97,6 +102,7 @@ impl Gather {
         if inner.sleeping && (number == inner.next || inner.failure.is_some()) {
             self.arrived.notify_one();
         }
+        (number == inner.next).then(|| inner.waker.take()).flatten()
     }
 
     /// The next outcomes; waits for them. With `fail_fast`, the first failure of any input is next
@@ -107,12 +113,7 @@ impl Gather {
             if let Some(error) = inner.failure.as_ref().filter(|_| fail_fast) {
                 return Piece::Error(error.clone());
             }
-            let next = inner.next;
-            if let Some(piece) = inner.pieces.remove(&next) {
-                inner.next += match self.order {
-                    Order::OfInputs => piece.len(),
-                    Order::AsTheyCome => 1,
-                };
+            if let Some(piece) = self.take_from(&mut inner) {
                 return piece;
             }
             inner.sleeping = true;
@@ -123,6 +124,55 @@ impl Gather {
             inner.sleeping = false;
         }
     }
+
+    /// The next outcomes, when they are there; else `waker` is woken when they are.
+    #[cfg(feature = "stream")]
+    pub(super) fn poll_take(&self, waker: &Waker) -> Option<Piece> {
+        if let Some(piece) = self.take_from(&mut self.lock()) {
+            return Some(piece);
+        }
+        // Cloning and dropping a waker is user code, so neither is done under the lock.
+        let waker = waker.clone();
+        let mut inner = self.lock();
+        let piece = self.take_from(&mut inner);
+        let old = match piece {
+            Some(_) => Some(waker),
+            None => inner.waker.replace(waker),
+        };
+        drop(inner);
+        drop(old);
+        piece
+    }
+
+    /// Nobody is to be woken any more.
+    #[cfg(feature = "stream")]
+    pub(super) fn forget_waker(&self) {
+        let old = self.lock().waker.take();
+        drop(old);
+    }
+
+    fn take_from(&self, inner: &mut Inner) -> Option<Piece> {
+        let piece = inner.pieces.remove(&inner.next)?;
+        inner.next += match self.order {
+            Order::OfInputs => piece.len(),
+            Order::AsTheyCome => 1,
+        };
+        Some(piece)
+    }
+}
+
+/// Makes the callbacks of one call.
+pub(super) type MakeHook = Box<dyn Fn() -> Hook + Send + Sync>;
+
+/// The callbacks of calls that have given these values.
+pub(super) fn callbacks(values: &Values, hook: &MakeHook) -> Vec<Hooks> {
+    let mut copy = values.clone();
+    let mut hooks = Vec::new();
+    while let Some(bytes) = copy.take() {
+        let bytes = Arc::new(ResultBytes::from(bytes.to_vec()));
+        hooks.push(Hooks::callback(hook(), SharedOutcome::Value(bytes)));
+    }
+    hooks
 }
 
 /// Inputs of a map that travel together.
@@ -137,7 +187,7 @@ pub(super) struct Chunk {
     /// Learns how long they took.
     pub(super) pace: Arc<Pace>,
     /// Makes the callbacks of one call.
-    pub(super) hook: Option<Box<dyn Fn() -> Hook + Send + Sync>>,
+    pub(super) hook: Option<MakeHook>,
 }
 
 impl Chunk {
@@ -146,9 +196,10 @@ impl Chunk {
         self.open.load(Ordering::Relaxed) == 0
     }
 
-    fn put(&self, index: u32, piece: Piece) {
+    fn put(&self, index: u32, piece: Piece, hooks: &mut Vec<Hooks>) {
         let ended = u32::try_from(piece.len()).expect("a chunk counts its calls so");
-        self.gather.put(self.base + u64::from(index), piece);
+        let waker = self.gather.put(self.base + u64::from(index), piece);
+        hooks.extend(waker.map(Hooks::waker));
         self.open.fetch_sub(ended, Ordering::Relaxed);
     }
 }
@@ -176,20 +227,16 @@ impl Sink for Chunk {
                         .as_ref()
                         .map(|hook| Hooks::callback(hook(), shared)),
                 );
-                self.put(index, Piece::Error(error));
+                self.put(index, Piece::Error(error), hooks);
             }
         }
     }
 
     fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
         if let Some(hook) = &self.hook {
-            let mut copy = values.clone();
-            while let Some(bytes) = copy.take() {
-                let bytes = Arc::new(ResultBytes::from(bytes.to_vec()));
-                hooks.push(Hooks::callback(hook(), SharedOutcome::Value(bytes)));
-            }
+            hooks.extend(callbacks(&values, hook));
         }
-        self.put(index, Piece::Values(values));
+        self.put(index, Piece::Values(values), hooks);
     }
 
     fn ran(&self, time: Duration) {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    gather::{Chunk, Gather, Order, Piece},
+    gather::{Chunk, Gather, MakeHook, Order, Piece},
     handle::{Pool, PoolParts},
     options::Options,
     pace::{FULL, Pace},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
     error::{EncodeError, TaskError, TaskErrorKind},
-    future::{Hook, Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
+    future::{Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
     ids::WorkId,
     queue_manager::{Cargo, Refusal, Sink},
     task::Task,
@@ -44,17 +44,17 @@ const LEAST_WINDOW: usize = 32;
 /// iterates. Dropping it cancels the calls that have not started.
 #[must_use = "no input is pulled until the iterator is asked for results"]
 pub struct Imap<T: Task, I: Iterator> {
-    pool: Arc<PoolParts>,
+    pub(super) pool: Arc<PoolParts>,
     task: PhantomData<T>,
-    options: Options<T::Output>,
+    pub(super) options: Options<T::Output>,
     /// `None` once they have ended, or the pool takes no more.
-    inputs: Option<I>,
-    gather: Arc<Gather>,
+    pub(super) inputs: Option<I>,
+    pub(super) gather: Arc<Gather>,
     /// The index of the next input.
     pulled: u64,
     taken: u64,
     /// The values that came together with the one that was taken last.
-    values: Values,
+    pub(super) values: Values,
     pace: Arc<Pace>,
     workers: usize,
     /// The least window.
@@ -114,24 +114,45 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// The next result; with `fail_fast`, the first failure of any input as soon as it has come.
     fn next_result(&mut self, fail_fast: bool) -> Option<Result<T::Output, TaskError>> {
-        if let Some(bytes) = self.values.take() {
-            self.taken += 1;
-            return Some(self.reader.decode(bytes));
+        loop {
+            if let Some(value) = self.next_value() {
+                return Some(value);
+            }
+            self.feed();
+            if self.open() == 0 {
+                return None;
+            }
+            let piece = self.gather.take(fail_fast);
+            if let Some(error) = self.holds(piece) {
+                return Some(Err(error));
+            }
         }
-        self.feed();
-        if self.taken == self.pulled {
-            return None;
-        }
-        match self.gather.take(fail_fast) {
+    }
+
+    /// The next of the values that came together.
+    pub(super) fn next_value(&mut self) -> Option<Result<T::Output, TaskError>> {
+        let bytes = self.values.take()?;
+        self.taken += 1;
+        Some(self.reader.decode(bytes))
+    }
+
+    /// Holds what has come, for `next_value`; a failure is given at once.
+    pub(super) fn holds(&mut self, piece: Piece) -> Option<TaskError> {
+        match piece {
             Piece::Values(values) => {
                 self.values = values;
-                self.next_result(fail_fast)
+                None
             }
             Piece::Error(error) => {
                 self.taken += 1;
-                Some(Err(error))
+                Some(error)
             }
         }
+    }
+
+    /// How many results are still to be taken.
+    pub(super) fn open(&self) -> u64 {
+        self.pulled - self.taken
     }
 
     /// How many inputs travel together now.
@@ -148,6 +169,10 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// How many inputs may have been pulled that were not taken.
     fn window(&self, chunk_size: u64) -> u64 {
+        if self.pool.manager.runs_here() {
+            // What is pulled ahead would run ahead too.
+            return chunk_size;
+        }
         let chunks = (CHUNKS_PER_WORKER * self.workers) as u64 * chunk_size;
         match (self.options.window, self.options.chunk_size) {
             (Some(window), _) => window as u64,
@@ -156,20 +181,22 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         }
     }
 
+    /// How many inputs to pull and send together now; `None` when enough are under way.
+    pub(super) fn wants(&self) -> Option<u64> {
+        let size = self.chunk_size();
+        let room = self.window(size).saturating_sub(self.open());
+        // A small rest of room is left until it is a chunk, or nothing else is to be done.
+        let enough = room == 0 || (room < size && self.open() > 0);
+        (!enough).then(|| size.min(room))
+    }
+
     /// Pulls and submits inputs until the window is full.
     fn feed(&mut self) {
-        loop {
-            let size = self.chunk_size();
-            let waiting = self.pulled - self.taken;
-            let room = self.window(size).saturating_sub(waiting);
-            // A small rest of room is left until it is a chunk, or nothing else is to be done.
-            if room == 0 || (room < size && waiting > 0) {
-                return;
-            }
+        while let Some(size) = self.wants() {
             let Some(mut inputs) = self.inputs.take() else {
                 return;
             };
-            if self.feed_chunk(&mut inputs, size.min(room)) {
+            if self.feed_chunk(&mut inputs, size) {
                 self.inputs = Some(inputs);
             }
         }
@@ -178,43 +205,21 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     /// Pulls up to `size` inputs and submits them together. False when there are no more inputs, or
     /// no more are wanted.
     fn feed_chunk(&mut self, inputs: &mut I, size: u64) -> bool {
-        let mut chunk = ChunkWriter::new(size > 1);
-        let mut failed = None;
-        let mut more = true;
-        let lanes = T::lanes();
-        // Only a size that somebody has asked for is kept whatever the inputs take.
-        let full = match self.options.chunk_size {
-            Some(_) => usize::MAX,
-            None => FULL,
-        };
-        while u64::from(chunk.count()) < size && chunk.byte_len() < full {
-            let Some(args) = inputs.next() else {
-                more = false;
-                break;
-            };
-            if let Err(error) = chunk.write(|encoder| encode_item::<T, _>(&args, &lanes, encoder)) {
-                failed = Some(TaskErrorKind::Encode(error));
-                break;
-            }
-        }
+        let Filled {
+            chunk,
+            failed,
+            mut more,
+        } = fill::<T, _>(inputs, size, self.options.chunk_size.is_some());
         if chunk.count() > 0 && !self.submit(chunk) {
             more = false;
         }
-        if let Some(kind) = failed {
-            // An input that can't be encoded fails in its place; its neighbours don't.
-            let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
-            let index = self.pulled;
-            self.pulled += 1;
-            self.gather.put(index, Piece::Error(error.clone()));
-            if let Some(hook) = self.hook() {
-                let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
-                hooks.run(self.pool.manager.callbacks());
-            }
+        if let Some(error) = failed {
+            self.refuse(error);
         }
         more
     }
 
-    fn hook(&self) -> Option<Box<dyn Fn() -> Hook + Send + Sync>> {
+    fn hook(&self) -> Option<MakeHook> {
         let callbacks = &self.options.callbacks;
         (!callbacks.is_none(&self.pool.callbacks)).then(|| {
             let callbacks = callbacks.clone();
@@ -224,8 +229,20 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         })
     }
 
-    /// Submits a chunk. False when the pool takes no more.
+    /// Submits a chunk; waits for room. False when the pool takes no more.
     fn submit(&mut self, chunk: ChunkWriter) -> bool {
+        let mut parcel = self.parcel(chunk);
+        loop {
+            parcel = match self.try_send(parcel, true) {
+                Sent::Yes => return true,
+                Sent::Refused => return false,
+                Sent::Full(parcel) => parcel,
+            };
+        }
+    }
+
+    /// A chunk, ready to be sent.
+    pub(super) fn parcel(&mut self, chunk: ChunkWriter) -> Parcel {
         let count = chunk.count();
         let payload = Arc::new(chunk.into_bytes());
         let chunk = Arc::new(Chunk {
@@ -242,8 +259,14 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             payload,
             sink: Arc::clone(&chunk) as _,
         };
-        let terms = self.pool.terms(T::entry(), &self.options, count);
-        match self.pool.manager.submit(cargo, terms, true) {
+        Parcel { chunk, cargo }
+    }
+
+    /// Submits what was made ready; when the queue is full and `wait` is not set, gives it back.
+    pub(super) fn try_send(&mut self, parcel: Parcel, wait: bool) -> Sent {
+        let Parcel { chunk, cargo } = parcel;
+        let terms = self.pool.terms(T::entry(), &self.options, chunk.count);
+        match self.pool.manager.submit(cargo.clone(), terms, wait) {
             Ok(id) => {
                 while self
                     .in_flight
@@ -257,25 +280,56 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                     self.in_flight.retain(|(_, chunk)| !chunk.is_done());
                 }
                 self.in_flight.push_back((id, chunk));
-                true
+                Sent::Yes
             }
             Err(refused) => {
                 let kind = match refused.why {
+                    Refusal::Full if !wait => return Sent::Full(Parcel { chunk, cargo }),
                     Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
                     Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
                 };
                 let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
                 let mut hooks = Vec::new();
-                for index in 0..count {
+                for index in 0..chunk.count {
                     chunk.resolve(index, Outcome::Error(error.clone()), &mut hooks);
                 }
                 for hook in hooks {
                     hook.run(self.pool.manager.callbacks());
                 }
-                false
+                Sent::Refused
             }
         }
     }
+
+    /// An input can't be encoded: it fails in its place; its neighbours don't.
+    pub(super) fn refuse(&mut self, error: EncodeError) {
+        let kind = TaskErrorKind::Encode(error);
+        let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
+        let index = self.pulled;
+        self.pulled += 1;
+        let waker = self.gather.put(index, Piece::Error(error.clone()));
+        // It is whoever pulls that would be woken.
+        drop(waker);
+        if let Some(hook) = self.hook() {
+            let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
+            hooks.run(self.pool.manager.callbacks());
+        }
+    }
+}
+
+/// A chunk that is ready to be sent.
+pub(super) struct Parcel {
+    chunk: Arc<Chunk>,
+    cargo: Cargo,
+}
+
+/// What became of a chunk.
+pub(super) enum Sent {
+    Yes,
+    /// The pool takes no more; its calls have failed.
+    Refused,
+    /// There is no room; here it is.
+    Full(Parcel),
 }
 
 impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Iterator for Imap<T, I> {
@@ -294,6 +348,42 @@ impl<T: Task, I: Iterator> Drop for Imap<T, I> {
             .filter(|(_, chunk)| !chunk.is_done());
         self.pool.manager.cancel_all(open.map(|(id, _)| id));
     }
+}
+
+/// Inputs that were encoded together.
+pub(super) struct Filled {
+    pub(super) chunk: ChunkWriter,
+    /// The input after them could not be encoded.
+    pub(super) failed: Option<EncodeError>,
+    /// Whether there may be more inputs.
+    pub(super) more: bool,
+}
+
+/// Pulls up to `size` inputs and encodes them: exactly so many when the user has fixed the size, else
+/// until the chunk has as many bytes as it should.
+pub(super) fn fill<T: Task, I>(inputs: &mut I, size: u64, fixed: bool) -> Filled
+where
+    I: Iterator<Item: IntoArgs<T::Args>>,
+{
+    let mut filled = Filled {
+        chunk: ChunkWriter::new(size > 1),
+        failed: None,
+        more: true,
+    };
+    let lanes = T::lanes();
+    let full = if fixed { usize::MAX } else { FULL };
+    while u64::from(filled.chunk.count()) < size && filled.chunk.byte_len() < full {
+        let Some(args) = inputs.next() else {
+            filled.more = false;
+            break;
+        };
+        let encode = |encoder: &mut Encoder| encode_item::<T, _>(&args, &lanes, encoder);
+        if let Err(error) = filled.chunk.write(encode) {
+            filled.failed = Some(error);
+            break;
+        }
+    }
+    filled
 }
 
 /// Encodes one input. A `Serialize` that fails or panics is an error of that input.

@@ -19,6 +19,15 @@ pub(super) struct Options<R> {
     pub(super) callbacks: CallCallbacks<R>,
 }
 
+impl<R> Clone for Options<R> {
+    fn clone(&self) -> Self {
+        Options {
+            callbacks: self.callbacks.clone(),
+            ..*self
+        }
+    }
+}
+
 impl<R> Default for Options<R> {
     fn default() -> Self {
         Options {
@@ -34,9 +43,9 @@ impl<R> Default for Options<R> {
 /// One call, or one map, with options: what [`Pool::task`] gives.
 #[must_use = "nothing is called until `submit`, `map` or another of the last words is said"]
 pub struct TaskCall<'a, T: Task> {
-    pool: &'a Pool,
-    task: T,
-    options: Options<T::Output>,
+    pub(super) pool: &'a Pool,
+    pub(super) task: T,
+    pub(super) options: Options<T::Output>,
 }
 
 impl<T: Task> fmt::Debug for TaskCall<'_, T> {

@@ -38,6 +38,8 @@ pub(crate) enum Place {
     Waiting,
     /// In the call queue of the worker of this slot, perhaps running.
     InFlight(Slot),
+    /// With the thread that submitted it, which runs it.
+    Here,
 }
 
 /// Why a call that runs is being stopped.

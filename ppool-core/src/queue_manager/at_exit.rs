@@ -17,8 +17,10 @@ pub(super) fn register(manager: &Arc<QueueManager>) {
         let _ = sys::exit_hook::at_exit(drain_all);
     });
     let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    live.retain(|pool| pool.strong_count() > 0);
-    live.push(Arc::downgrade(manager));
+    let manager = Arc::downgrade(manager);
+    // A pool that was started again is among them already.
+    live.retain(|pool| pool.strong_count() > 0 && !pool.ptr_eq(&manager));
+    live.push(manager);
 }
 
 fn drain_all() {

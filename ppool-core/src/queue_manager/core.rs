@@ -5,10 +5,10 @@
 //! new deadline) wakes that thread. No user code runs under the lock: what must run afterwards is
 //! collected as [`Hooks`] and run when the lock is released.
 
-use std::{sync::MutexGuard, time::Duration};
+use std::{sync::MutexGuard, task::Waker, time::Duration};
 
 use super::{
-    Cargo, QueueManager,
+    Cargo, LostCall, QueueManager,
     effect::{Effect, Refusal},
     engine::Engine,
     outcome::task_error,
@@ -46,12 +46,18 @@ pub(super) struct Core {
     pub(super) onlookers: u32,
     /// How many threads wait for room.
     pub(super) waiting_for_room: u32,
+    /// The async tasks that wait for room.
+    pub(super) room_wakers: Vec<Waker>,
     /// Whether the queue-manager thread sleeps.
     pub(super) sleep: Sleep,
     /// Whether nothing is left to do for the queue-manager thread.
     pub(super) stopped: bool,
     /// Whether that thread has ended, and the callbacks with it.
     pub(super) has_ended: bool,
+    /// How often the pool was opened again after an end.
+    pub(super) reopened: u64,
+    /// The calls that `finalize` gave up, while it does.
+    pub(super) lost: Option<Vec<LostCall>>,
 }
 
 /// What the queue-manager thread does, as far as others have to know.
@@ -81,9 +87,12 @@ impl Core {
             hook_runs: 0,
             onlookers: 0,
             waiting_for_room: 0,
+            room_wakers: Vec::new(),
             sleep: Sleep::Awake,
             stopped: false,
             has_ended: false,
+            reopened: 0,
+            lost: None,
         }
     }
 
@@ -126,12 +135,16 @@ impl QueueManager {
     /// Carries out all effects, wakes who has to be woken, releases the lock, then runs the hooks.
     pub(super) fn settle(&self, mut core: MutexGuard<'_, Core>) {
         self.carry_out(&mut core);
-        if core.waiting_for_room > 0 && !matches!(core.reactor.admits(), Err(Refusal::Full)) {
+        let has_onlookers = core.waiting_for_room > 0 || !core.room_wakers.is_empty();
+        if has_onlookers && !matches!(core.reactor.admits(), Err(Refusal::Full)) {
             self.room.notify_all();
+            let wakers = std::mem::take(&mut core.room_wakers);
+            core.hooks.extend(wakers.into_iter().map(Hooks::waker));
         }
         if core.stopped && core.engine.is_none() {
-            // No thread was ever started: there is nothing to wait for.
-            core.has_ended = true;
+            // No thread was ever started, so there is nothing to wait for; but a pool that runs its
+            // calls itself says goodbye when it is joined.
+            core.has_ended |= self.in_process.is_none();
             self.ended.notify_all();
         }
         if let Some(engine) = &core.engine {
@@ -199,6 +212,9 @@ impl QueueManager {
                         calls,
                         failure,
                     } => {
+                        if let Some(lost) = &mut core.lost {
+                            lost.extend(LostCall::all_of(&cargo, id, &calls, &failure));
+                        }
                         let error = task_error(&cargo, id, failure);
                         for index in calls {
                             let outcome = Outcome::Error(error.clone());

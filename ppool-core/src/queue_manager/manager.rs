@@ -14,6 +14,7 @@ use super::{
     Cargo,
     core::{Core, Sleep},
     effect::{Effect, Refusal},
+    in_process::InProcess,
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
     pub(crate) callbacks: Callbacks,
+    /// Whether calls run in this process, on the threads that submit them.
+    pub(crate) in_process: bool,
     /// How many processors there are.
     pub(crate) cores: usize,
 }
@@ -59,7 +62,10 @@ pub(crate) struct QueueManager {
     pub(super) epoch: Instant,
     /// The process that started the queue-manager thread: a fork of it has no such thread.
     pub(super) owner: AtomicU32,
+    /// There when calls run in this process.
+    pub(super) in_process: Option<InProcess>,
 }
+
 /// Why a call was not accepted, with what it carried.
 pub(crate) struct Refused {
     pub(crate) why: Refusal,
@@ -68,20 +74,25 @@ pub(crate) struct Refused {
 impl QueueManager {
     /// The state of a pool that has not started anything.
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let workers = match settings.in_process {
+            true => 0,
+            false => settings.limits.workers,
+        };
+        let limits = Limits {
+            workers,
+            ..settings.limits
+        };
         let transport = Transport::from_environment();
         Arc::new(QueueManager {
             transport,
-            core: Mutex::new(Core::new(
-                settings.limits,
-                transport.call_queue(),
-                settings.cores,
-            )),
+            core: Mutex::new(Core::new(limits, transport.call_queue(), settings.cores)),
             room: Condvar::new(),
             progress: Condvar::new(),
             ended: Condvar::new(),
             callbacks: CallbackRunner::new(settings.callbacks),
             epoch: Instant::now(),
             owner: AtomicU32::new(0),
+            in_process: settings.in_process.then(InProcess::default),
             settings,
         })
     }
@@ -109,6 +120,9 @@ impl QueueManager {
         terms: Terms,
         wait: bool,
     ) -> Result<WorkId, Refused> {
+        if let Some(in_process) = &self.in_process {
+            return self.run_here(in_process, cargo, terms);
+        }
         let mut core = self.lock();
         loop {
             match core.reactor.admits() {
@@ -136,6 +150,20 @@ impl QueueManager {
     /// Whether a call would be accepted now.
     pub(crate) fn admits(&self) -> Result<(), Refusal> {
         self.lock().reactor.admits()
+    }
+
+    /// Whether the queue has room; when not, `waker` is woken when it has.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll_room(&self, waker: &std::task::Waker) -> bool {
+        // Cloning and dropping a waker is user code, so neither is done under the lock.
+        let waker = waker.clone();
+        let mut core = self.lock();
+        let is_full = matches!(core.reactor.admits(), Err(Refusal::Full));
+        let is_known = core.room_wakers.iter().any(|known| known.will_wake(&waker));
+        if is_full && !is_known {
+            core.room_wakers.push(waker);
+        }
+        !is_full
     }
 
     /// Takes the call back if it has not started.
@@ -201,7 +229,17 @@ impl QueueManager {
 
     /// Cancels every call that has not started.
     pub(crate) fn cancel_pending(&self) {
-        self.change(|reactor, _now, effects| reactor.cancel_pending(effects));
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        reactor.cancel_pending(effects);
+        // Calls may lie with workers that have not started them.
+        for (worker, id) in core.reactor.in_flight() {
+            core.revoke(worker, id, self.now());
+        }
+        self.room.notify_all();
+        self.settle(core);
     }
 
     /// Ends everything now.
@@ -264,8 +302,16 @@ impl QueueManager {
         if self.is_manager_thread(&core) || self.is_forked() {
             return core.has_ended;
         }
+        if let Some(in_process) = &self.in_process {
+            return self.join_here(in_process, core, deadline);
+        }
         let in_callback = self.callbacks.is_current_thread();
+        let reopened = core.reopened;
         while !(core.has_ended || in_callback && core.stopped) {
+            if core.reopened != reopened {
+                // It had ended, before this thread could see it.
+                return true;
+            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             core = match left {
                 None => self
@@ -293,7 +339,7 @@ impl QueueManager {
         true
     }
 
-    fn is_manager_thread(&self, core: &Core) -> bool {
+    pub(super) fn is_manager_thread(&self, core: &Core) -> bool {
         let here = thread::current().id();
         core.engine.as_ref().is_some_and(|engine| engine.id == here)
     }
@@ -370,6 +416,10 @@ impl CallControl for QueueManager {
 
     fn kill(&self, id: WorkId, _state: &CallState) -> bool {
         QueueManager::kill(self, id)
+    }
+
+    fn cancel_all(&self, ids: &[WorkId]) {
+        QueueManager::cancel_all(self, ids.iter().copied());
     }
 
     fn callbacks(&self) -> &CallbackRunner {

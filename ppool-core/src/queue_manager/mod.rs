@@ -20,7 +20,9 @@ mod core;
 mod effect;
 mod engine;
 mod event_loop;
+mod in_process;
 mod incoming;
+mod lifetime;
 mod manager;
 mod outcome;
 mod reactor;
@@ -34,5 +36,6 @@ pub(crate) use at_exit::drain;
 pub(crate) use cargo::{Cargo, Sink};
 
 pub(crate) use effect::Refusal;
+pub use lifetime::{Finalized, LostCall};
 pub(crate) use manager::{QueueManager, Settings};
 pub(crate) use reactor::{Limits, Terms};

@@ -249,10 +249,9 @@ impl World {
     }
 
     fn check(&self) {
-        let in_flight = self.limits.workers as usize * self.call_queue;
         assert!(
-            self.reactor.pending() <= self.limits.queue_capacity + in_flight,
-            "Q-1: too many wait"
+            self.reactor.unresolved() <= self.limits.queue_capacity + self.limits.workers as usize,
+            "Q-1: more than may wait and can run"
         );
         let (busy, idle) = self.reactor.busy_and_idle();
         assert!(busy + idle <= 2 * self.limits.workers as usize);

@@ -2,6 +2,7 @@
 
 mod as_completed;
 mod callback;
+mod map_future;
 mod model;
 mod shared;
 mod stress;

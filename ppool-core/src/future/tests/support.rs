@@ -29,6 +29,8 @@ pub(super) struct TestPool {
     callbacks: CallbackRunner,
     /// Ends one call at a time, as a queue manager does.
     manager: Mutex<()>,
+    /// What `cancel_all` was asked for.
+    pub(super) cancelled: Mutex<Vec<WorkId>>,
 }
 
 impl TestPool {
@@ -40,6 +42,7 @@ impl TestPool {
         Arc::new(TestPool {
             callbacks,
             manager: Mutex::new(()),
+            cancelled: Mutex::default(),
         })
     }
 
@@ -102,6 +105,10 @@ impl CallControl for TestPool {
 
     fn kill(&self, _id: WorkId, state: &CallState) -> bool {
         self.try_finish(state, Outcome::Error(cancelled(true)))
+    }
+
+    fn cancel_all(&self, ids: &[WorkId]) {
+        lock(&self.cancelled).extend(ids);
     }
 
     fn callbacks(&self) -> &CallbackRunner {

@@ -152,6 +152,7 @@ impl CallControl for Helpful {
     fn kill(&self, _: WorkId, _: &CallState) -> bool {
         false
     }
+    fn cancel_all(&self, _: &[WorkId]) {}
     fn callbacks(&self) -> &CallbackRunner {
         &self.0
     }

@@ -47,17 +47,26 @@ impl<C: Clone> Reactor<C> {
             Err(Refusal::Closed)
         } else if let Some(cause) = &self.broken {
             Err(Refusal::Broken(cause.clone()))
-        } else if self.pending.len() >= self.limits.queue_capacity || self.items.is_full() {
+        } else if self.is_full() {
             Err(Refusal::Full)
         } else {
             Ok(())
         }
     }
 
+    /// Whether as many items wait as may, those included that lie with a worker behind the one that
+    /// it runs: how deep a worker's own queue is must not change what `queue_capacity` means.
+    fn is_full(&self) -> bool {
+        let capacity = self.limits.queue_capacity;
+        // Counting the busy workers is left out while it can't matter.
+        self.items.is_full()
+            || self.items.len() >= capacity && self.items.len() - self.busy() >= capacity
+    }
+
     /// Takes a call back if it has not started.
     pub(crate) fn cancel(&mut self, id: WorkId, effects: &mut Vec<Effect<C>>) -> Cancel {
         match self.items.get(id).map(|item| item.place) {
-            None => Cancel::TooLate,
+            None | Some(Place::Here) => Cancel::TooLate,
             Some(Place::Waiting) => {
                 self.fail_rest(id, &Failure::Cancelled { started: false }, effects);
                 self.forget_waiting(1);

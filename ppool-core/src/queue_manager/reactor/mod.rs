@@ -17,15 +17,18 @@
 //! # Invariants
 //!
 //! API-1: each call of an item leaves exactly once, by `result` or by [`Effect::Fail`].
-//! at most `queue_capacity` items wait, at most `call_queue` are with each worker.
+//! at most `queue_capacity` items wait for their turn, with the pool or with a worker; at most
+//! `call_queue` are with each worker.
 //! SUP-1: an event with an old generation is ignored. SUP-2: a start-up failure breaks the pool.
 //! SUP-3: every way out of a process has a deadline after which the next, harder one is taken.
 
 mod calls;
 mod decide;
+mod lifetime;
 mod state;
 mod time;
 mod workers;
 
+pub(crate) use lifetime::Departures;
 pub(crate) use state::{Accepted, Calls, Cancel, Limits, Reactor, Terms};
 use state::{FIRST_PAUSE, LONGEST_PAUSE, Life, Row, SPAWN_FAILURES, START_DEATHS, State};

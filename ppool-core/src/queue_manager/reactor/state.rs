@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::Departures;
 use crate::{
     error::BrokenPool,
     ids::{Generation, Slot, WorkId, WorkerId},
@@ -23,7 +24,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Limits {
     /// How many workers there are.
     pub(crate) workers: u32,
-    /// How many items may wait.
+    /// How many items may wait, with the pool or behind another one with a worker.
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
@@ -138,6 +139,8 @@ pub(crate) struct Reactor<C> {
     pub(super) spawn_failures: u32,
     /// Messages of workers that were gone, or about calls that were resolved.
     pub(super) stale: u64,
+    /// How workers that are gone have left.
+    pub(super) departures: Departures,
 }
 
 impl<C: Clone> Reactor<C> {
@@ -167,12 +170,24 @@ impl<C: Clone> Reactor<C> {
             start_deaths: 0,
             spawn_failures: 0,
             stale: 0,
+            departures: Departures::default(),
         }
     }
 
     /// The item with this id.
     pub(crate) fn item(&self, id: WorkId) -> Option<&WorkItem<C>> {
         self.items.get(id)
+    }
+
+    /// Every item that a worker has, the running ones too.
+    pub(crate) fn in_flight(&self) -> Vec<(WorkerId, WorkId)> {
+        self.slots()
+            .flat_map(|slot| {
+                let worker = self.worker(slot);
+                let row = &self.rows[slot.0 as usize];
+                row.in_flight.iter().map(move |&id| (worker, id))
+            })
+            .collect()
     }
 
     /// The item that the worker runs, or will run next.
@@ -195,8 +210,13 @@ impl<C: Clone> Reactor<C> {
 
     /// How many workers run a call, and how many are ready for one.
     pub(crate) fn busy_and_idle(&self) -> (usize, usize) {
+        (self.busy(), self.idle.len())
+    }
+
+    /// How many workers run a call.
+    pub(super) fn busy(&self) -> usize {
         let busy = self.rows.iter().filter(|row| !row.in_flight.is_empty());
-        (busy.count(), self.idle.len())
+        busy.count()
     }
 
     /// Why no worker can be started, if so.

@@ -242,6 +242,7 @@ impl<C: Clone> Reactor<C> {
             not_before += pause(self.start_deaths);
         }
         self.rows[worker.slot.0 as usize].state = State::Vacant { not_before };
+        self.departures.count(before);
         self.idle.retain(|&slot| slot != worker.slot);
         if matches!(before, State::Starting { .. }) {
             self.start_death(exit, effects);

@@ -285,7 +285,10 @@ fn a_claim_and_a_revocation_have_one_winner() {
         for work_id in std::mem::take(&mut unanswered) {
             if work_id % 3 == 0 && queue.revoke(work_id) {
                 revoked.insert(work_id);
-            } else if Slot::new(&queue_memory(&queue), &SMALL, work_id).is_passed() {
+            } else if unanswered.is_empty()
+                && Slot::new(&queue_memory(&queue), &SMALL, work_id).is_passed()
+            {
+                // In order, as the worker answers.
                 queue.answered(work_id, 1, 1);
             } else {
                 unanswered.push(work_id);
@@ -293,6 +296,7 @@ fn a_claim_and_a_revocation_have_one_winner() {
         }
     }
     while push(&mut queue, u64::MAX).is_err() {
+        thread::yield_now();
         for work_id in unanswered.drain(..) {
             while !Slot::new(&queue_memory(&queue), &SMALL, work_id).is_passed() {
                 thread::yield_now();

@@ -1,0 +1,199 @@
+//! What a worker's call loop does, done by the thread that submits.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use super::invoke::invoke;
+use crate::{
+    codec::ChunkReader,
+    error::{BrokenPool, TaskError, TaskErrorKind},
+    future::Outcome,
+    ids::WorkId,
+    queue_manager::{
+        Cargo, QueueManager, Refusal, at_exit, core::Core, manager::Refused, outcome::outcome_of,
+        reactor::Terms,
+    },
+    task::{Registry, TaskEntry},
+    wire::{BootCall, CallOutcome, initializer_failure},
+};
+
+/// What stands in the place of a worker.
+#[derive(Debug, Default)]
+pub(in crate::queue_manager) struct InProcess {
+    /// Whether the initializer has run, and the finalizer has not. Held while either runs, so other
+    /// threads wait for it, as calls wait for a worker that starts.
+    is_ready: Mutex<bool>,
+}
+
+impl QueueManager {
+    /// Whether calls run in this process.
+    pub(crate) fn runs_here(&self) -> bool {
+        self.in_process.is_some()
+    }
+
+    /// Takes in a call and runs it, here and now.
+    pub(in crate::queue_manager) fn run_here(
+        self: &Arc<Self>,
+        in_process: &InProcess,
+        cargo: Cargo,
+        terms: Terms,
+    ) -> Result<WorkId, Refused> {
+        let registry = Registry::get().map_err(|duplicate| Refused {
+            why: Refusal::Broken(BrokenPool::new(duplicate)),
+        })?;
+        let begun = self
+            .lock()
+            .reactor
+            .begins_here(cargo.clone(), terms.count)
+            .map_err(|why| Refused { why });
+        let id = begun?;
+        match self.make_ready(in_process, registry) {
+            Ok(()) => self.run_calls(&cargo, id, terms.count),
+            Err(cause) => {
+                let mut core = self.lock();
+                let Core {
+                    reactor, effects, ..
+                } = &mut *core;
+                reactor.breaks_here(cause.clone(), effects);
+                self.settle(core);
+                let kind = TaskErrorKind::PoolBroken(cause);
+                let error = TaskError::new(cargo.entry.name, id, false, kind);
+                for index in 0..terms.count {
+                    self.resolve_here(&cargo, index, Outcome::Error(error.clone()));
+                }
+            }
+        }
+        let mut core = self.lock();
+        let Core {
+            reactor, effects, ..
+        } = &mut *core;
+        reactor.ends_here(id, effects);
+        self.settle(core);
+        Ok(id)
+    }
+
+    fn run_calls(&self, cargo: &Cargo, id: WorkId, count: u32) {
+        let mut chunk = ChunkReader::new(&cargo.payload);
+        for index in 0..count {
+            let args = match count {
+                1 => &cargo.payload[..],
+                _ => chunk.next().unwrap_or_default(),
+            };
+            cargo.sink.starts();
+            let outcome = outcome_of(cargo.entry, id, invoke(cargo.entry, args));
+            self.resolve_here(cargo, index, outcome);
+        }
+    }
+
+    fn resolve_here(&self, cargo: &Cargo, index: u32, outcome: Outcome) {
+        let mut hooks = Vec::new();
+        cargo.sink.resolve(index, outcome, &mut hooks);
+        for hook in hooks {
+            hook.run(&self.callbacks);
+        }
+    }
+
+    /// Runs the initializer, once.
+    fn make_ready(
+        self: &Arc<Self>,
+        in_process: &InProcess,
+        registry: &Registry,
+    ) -> Result<(), BrokenPool> {
+        let mut is_ready = lock(&in_process.is_ready);
+        if *is_ready {
+            return Ok(());
+        }
+        if let Some(initializer) = &self.settings.boot.initializer {
+            initialize(initializer, registry).map_err(|message| {
+                BrokenPool::new(format!("the pool could not start: {message}"))
+            })?;
+        }
+        *is_ready = true;
+        // The finalizer runs at the end of the program too.
+        at_exit::register(self);
+        Ok(())
+    }
+
+    /// Waits until the calls of other threads are done, then runs the finalizer and what callbacks
+    /// there are. False at `deadline`.
+    pub(in crate::queue_manager) fn join_here(
+        &self,
+        in_process: &InProcess,
+        mut core: MutexGuard<'_, Core>,
+        deadline: Option<Instant>,
+    ) -> bool {
+        while !core.stopped {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            core = match left {
+                None => self
+                    .ended
+                    .wait(core)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => return false,
+                Some(left) => {
+                    let woken = self.ended.wait_timeout(core, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        if core.has_ended {
+            return true;
+        }
+        drop(core);
+        self.finalize_here(in_process);
+        if self.callbacks.is_current_thread() {
+            return true;
+        }
+        if !self.callbacks.is_polled() {
+            if !self.callbacks.wait_until_idle(deadline) {
+                return false;
+            }
+            self.callbacks.drain_and_stop();
+        }
+        self.lock().has_ended = true;
+        true
+    }
+
+    /// Runs the finalizer, if the initializer has run.
+    fn finalize_here(&self, in_process: &InProcess) {
+        let mut is_ready = lock(&in_process.is_ready);
+        if *is_ready
+            && let Some(finalizer) = &self.settings.boot.finalizer
+            && let Ok(registry) = Registry::get()
+        {
+            // There is no call that its failure could fail.
+            let _ = find(finalizer, registry).map(|entry| invoke(entry, &finalizer.payload));
+        }
+        *is_ready = false;
+    }
+}
+
+/// Runs the initializer; the error says what went wrong.
+fn initialize(initializer: &BootCall, registry: &Registry) -> Result<(), String> {
+    let entry = find(initializer, registry)?;
+    let name = entry.name();
+    match invoke(entry, &initializer.payload) {
+        CallOutcome::Value(output) => match initializer_failure(&output) {
+            Some(message) => Err(format!("the initializer `{name}` failed: {message}")),
+            None => Ok(()),
+        },
+        CallOutcome::Panicked(panic) => Err(format!("the initializer `{name}` panicked{panic}")),
+        CallOutcome::Decode { message, .. } => Err(format!(
+            "the arguments of the initializer `{name}` could not be decoded: {message}"
+        )),
+        // Its value is of no interest, so that it can't be encoded isn't either; there is one value.
+        CallOutcome::Encode { .. } | CallOutcome::Values { .. } => Ok(()),
+    }
+}
+
+fn find(call: &BootCall, registry: &Registry) -> Result<&'static TaskEntry, String> {
+    let key = call.task;
+    let unknown = || format!("this program has no task with the key {:#018x}", key.0);
+    registry.find(key).ok_or_else(unknown)
+}
+
+fn lock(is_ready: &Mutex<bool>) -> MutexGuard<'_, bool> {
+    is_ready.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,152 @@
+//! The end of a pool with a report, and its start after an end.
+
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use super::{Cargo, QueueManager, core::Sleep, effect::Failure, reactor::Departures};
+use crate::ids::WorkId;
+
+/// What it took to end a pool: what [`Pool::finalize`](crate::Pool::finalize) gives.
+///
+/// Each worker is counted once, by the hardest means that was used on it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Finalized {
+    /// How many workers left by themselves, when there was nothing more to do.
+    pub left: usize,
+    /// How many had to be sent SIGTERM, and ended then.
+    pub terminated: usize,
+    /// How many had to be sent SIGKILL, because SIGTERM was not enough.
+    pub killed: usize,
+    /// The calls that were given up when the time had passed. Their futures have the error
+    /// `Cancelled`. A call that failed by itself is not among them.
+    pub lost: Vec<LostCall>,
+    /// Whether the pool has ended. False only while a callback still runs (but not the one that
+    /// calls `finalize`); the workers are gone all the same. In a pool that runs
+    /// [in process](crate::PoolBuilder::in_process), also while another thread runs a call.
+    pub ended: bool,
+}
+
+impl Finalized {
+    /// Whether every call was finished and every worker left by itself.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.ended && self.terminated == 0 && self.killed == 0 && self.lost.is_empty()
+    }
+}
+
+/// A call that was given up, because the pool had to end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LostCall {
+    /// The number of the call, as `TaskFuture::id` gives it. The calls of a map that were sent
+    /// together have the same.
+    pub id: u64,
+    /// The name of the task.
+    pub task: &'static str,
+    /// Whether it had begun to run in a worker: when not, it can be submitted elsewhere without
+    /// doing anything twice.
+    pub was_started: bool,
+}
+
+impl LostCall {
+    /// The calls of an item that fail because they were given up.
+    pub(super) fn all_of(
+        cargo: &Cargo,
+        id: WorkId,
+        calls: &Range<u32>,
+        failure: &Failure,
+    ) -> impl Iterator<Item = LostCall> + use<> {
+        let given_up = match failure {
+            Failure::Cancelled { started } => Some(*started),
+            Failure::Lost(_) | Failure::TimedOut(_) | Failure::Broken(_) => None,
+        };
+        let task = cargo.entry.name;
+        given_up
+            .into_iter()
+            .flat_map({
+                let calls = calls.clone();
+                move |was_started| calls.clone().map(move |_| was_started)
+            })
+            .map(move |was_started| LostCall {
+                id: id.sequence(),
+                task,
+                was_started,
+            })
+    }
+}
+
+impl QueueManager {
+    /// Finishes what the pool has, and ends it; what is left when `timeout` has passed is stopped.
+    pub(crate) fn finalize(&self, timeout: Duration) -> Finalized {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut core = self.lock();
+        let can_wait = !self.is_manager_thread(&core) && !self.is_forked();
+        core.reactor.allow_to_leave_for(timeout, self.now());
+        let before = core.reactor.departures();
+        drop(core);
+        self.close();
+        let mut ended = self.join(deadline);
+        let mut lost = None;
+        if can_wait && !ended {
+            self.lock().lost.get_or_insert_default();
+            self.terminate();
+            ended = self.join_terminated();
+            lost = self.lock().lost.take();
+        }
+        let Departures {
+            left,
+            terminated,
+            killed,
+        } = self.lock().reactor.departures() - before;
+        Finalized {
+            left,
+            terminated,
+            killed,
+            lost: lost.unwrap_or_default(),
+            ended,
+        }
+    }
+
+    /// Waits until a terminated pool has ended. Workers are gone after the grace at the latest;
+    /// callbacks, and calls that run in this process, can't be stopped, so when they still run a
+    /// grace later, it is false.
+    fn join_terminated(&self) -> bool {
+        let grace = self.settings.limits.grace.max(Duration::from_secs(1));
+        loop {
+            let workers_are_gone = self.lock().stopped || self.runs_here();
+            if self.join(Instant::now().checked_add(grace)) {
+                return true;
+            }
+            if workers_are_gone {
+                return false;
+            }
+        }
+    }
+
+    /// Has a pool that has ended accept calls again; one that is ending is waited for first.
+    /// Whether it accepts calls now.
+    pub(crate) fn reopen(&self) -> bool {
+        if self.is_forked() {
+            return false;
+        }
+        if self.lock().reactor.is_open() {
+            return true;
+        }
+        self.join(None);
+        let mut core = self.lock();
+        // On a thread that the end waits for it may not have come yet; and another thread may have
+        // been faster.
+        if core.has_ended && core.reactor.reopen(self.settings.limits.leave_timeout) {
+            self.callbacks.reopen();
+            core.has_ended = false;
+            core.stopped = false;
+            core.sleep = Sleep::Awake;
+            core.reopened += 1;
+            self.ended.notify_all();
+        }
+        core.reactor.is_open()
+    }
+}
