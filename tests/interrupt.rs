@@ -140,6 +140,9 @@ fn program_that_is_interrupted() {
         return;
     };
     let scratch = Scratch::new();
+    // Whoever started the tests may ignore the signal (a shell does so for what runs in the
+    // background), and then its children do.
+    flag::register_conditional_default(SIGINT, Arc::new(AtomicBool::new(true))).unwrap();
     let _busy = busy_workers(&program, &scratch);
     loop {
         thread::park();
