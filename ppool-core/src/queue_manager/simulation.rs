@@ -74,6 +74,7 @@ struct World {
     processes: BTreeMap<WorkerId, Process>,
     generations: HashMap<Slot, u32>,
     stopped: u32,
+    terminated: bool,
     /// Items that the reactor wants for another worker.
     asked_back: Vec<(WorkerId, WorkId)>,
     /// Calls that the reactor wants stopped.
@@ -102,6 +103,7 @@ impl World {
             processes: BTreeMap::new(),
             generations: HashMap::new(),
             stopped: 0,
+            terminated: false,
             asked_back: Vec::new(),
             asked_to_stop: Vec::new(),
             rough: random.u8(0..4) == 0,
@@ -223,6 +225,10 @@ impl World {
                 failure,
                 ..
             } => {
+                assert!(
+                    !self.terminated || !matches!(failure, Failure::Lost(_)),
+                    "what a terminated pool stops is cancelled, not lost"
+                );
                 for index in calls {
                     self.resolve(cargo, index);
                     let begun = self.submissions[cargo].begun[index as usize];
@@ -237,6 +243,11 @@ impl World {
             }
             Effect::Stopped => self.stopped += 1,
         }
+    }
+
+    fn terminate(&mut self) {
+        self.terminated = true;
+        self.tell(|world, effects| world.reactor.terminate(world.now, effects));
     }
 
     fn resolve(&mut self, submission: usize, index: u32) {
@@ -276,7 +287,7 @@ impl World {
             }),
             _ => {
                 if self.random.u8(0..3) == 0 {
-                    self.tell(|world, effects| world.reactor.terminate(world.now, effects));
+                    self.terminate();
                 }
             }
         }
@@ -542,7 +553,7 @@ impl World {
     fn finish(&mut self) {
         self.rough = false;
         if self.random.u8(0..4) == 0 {
-            self.tell(|world, effects| world.reactor.terminate(world.now, effects));
+            self.terminate();
         } else {
             self.tell(|world, effects| world.reactor.close(world.now, effects));
         }
