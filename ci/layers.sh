@@ -59,8 +59,11 @@ function check_all(text, pattern, from_crate,    at) {
 BEGIN {
     while ((getline line < table) > 0) {
         sub(/#.*/, "", line)
-        if (line !~ /:/) continue
-        name = line; sub(/:.*/, "", name); gsub(/[ \t]/, "", name)
+        gsub(/[ \t]+/, " ", line); sub(/^ /, "", line); sub(/ $/, "", line)
+        if (line == "") continue
+        if (line !~ /^[a-z_\/]+:( [a-z_]+)*$/) { print table ": `" line "` is no line of a table"; broken = 1; continue }
+        name = line; sub(/:.*/, "", name)
+        if (name in allowed) { print table ": `" name "` has two lines"; broken = 1 }
         sub(/^[^:]*:[ \t]*/, "", line)
         allowed[name] = line
         sub(/\/.*/, "", name); module[name] = 1

@@ -42,6 +42,11 @@ changed=$tree/src/high/loop.rs
 accepts layers 'use crate::low::x; use nix::errno::Errno;'
 changed=$tree/src/new.rs
 refuses layers '//! New.' '`new` has no line'
+rm "$changed"
+changed=$tree/layers
+refuses layers $'low: pure\nhigh: low\n<<<<<<< one\nhigh/pure: pure low' 'is no line of a table'
+refuses layers $'low: pure\nlow:\nhigh: low\nhigh/pure: pure low' '`low` has two lines'
+refuses layers $'low: pure\nhigh: low\nhigh/pure: pure low\nlower: low' 'names no file'
 
 rm -r "$tree/src"
 mkdir -p "$tree/src" "$tree/core/src/sys" "$tree/tests/ui"

@@ -348,6 +348,44 @@ fn threads_that_join_and_start_at_once_all_come_back() {
     }
 }
 
+/// A thread may find the pool started again by another before it has seen the end that it waits
+/// for; then it must not wait for the next one.
+#[test]
+fn threads_that_end_and_start_a_pool_in_any_order_all_come_back() {
+    let _watchdog = watchdog();
+    let in_process = Pool::builder().in_process().build().unwrap();
+    for (pool, rounds) in [(pool_of(1), 40), (in_process, 1000)] {
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let pool = &pool;
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        pool.start_processing();
+                        match pool.apply(square, 3) {
+                            Ok(nine) => assert_eq!(nine, 9),
+                            Err(error) => assert!(
+                                matches!(
+                                    error.kind(),
+                                    TaskErrorKind::Cancelled | TaskErrorKind::PoolClosed
+                                ),
+                                "{error:?}"
+                            ),
+                        }
+                        match (thread + round) % 4 {
+                            0 => assert!(pool.finalize(LONG).ended),
+                            1 => pool.join(),
+                            2 => pool.terminate(),
+                            _ => {}
+                        }
+                    }
+                });
+            }
+        });
+        assert!(pool.start_processing());
+        assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    }
+}
+
 #[test]
 fn a_pool_that_was_started_again_is_drained_at_the_end_of_the_program() {
     let _watchdog = watchdog();

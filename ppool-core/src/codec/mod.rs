@@ -11,6 +11,7 @@
 //! Invariants: LINK-2 (a [`Decoder`] never trusts a length). A payload's lengths and alignments are
 //! relative to the start of the item (one call's arguments, or one result).
 
+pub mod attach;
 mod cbor;
 mod chunk;
 mod decoder;

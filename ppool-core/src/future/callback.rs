@@ -196,7 +196,7 @@ impl CallbackRunner {
             return;
         }
         // Somebody else joins it.
-        while queue.life != Life::Stopped {
+        while queue.life == Life::Stopping {
             queue.onlookers = true;
             queue = sleep(&self.shared.quiet, queue, None);
         }

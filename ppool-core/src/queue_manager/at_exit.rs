@@ -40,8 +40,8 @@ pub(crate) fn drain(manager: &QueueManager) {
     if manager.is_forked() {
         return;
     }
-    manager.close();
-    manager.join(None);
+    let era = manager.close();
+    manager.join(era, None);
     // Callbacks that wait to be asked for are asked for now, or they would be lost.
     manager.callbacks().process(None);
 }

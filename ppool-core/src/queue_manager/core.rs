@@ -54,10 +54,23 @@ pub(super) struct Core {
     pub(super) stopped: bool,
     /// Whether that thread has ended, and the callbacks with it.
     pub(super) has_ended: bool,
-    /// How often the pool was opened again after an end.
-    pub(super) reopened: u64,
+    /// Whether a thread is at the end of a pool that runs in this process.
+    pub(super) ends_here: bool,
+    /// When it is: the pool's first start, or a later one.
+    pub(super) era: Era,
     /// The calls that `finalize` gave up, while it does.
     pub(super) lost: Option<Vec<LostCall>>,
+}
+
+/// A time from a start of the pool to its end: who waits for the end waits for that of an era, since
+/// another thread may have started the pool again before it looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Era(u64);
+
+impl Era {
+    pub(super) fn next(self) -> Era {
+        Era(self.0 + 1)
+    }
 }
 
 /// What the queue-manager thread does, as far as others have to know.
@@ -91,7 +104,8 @@ impl Core {
             sleep: Sleep::Awake,
             stopped: false,
             has_ended: false,
-            reopened: 0,
+            ends_here: false,
+            era: Era::default(),
             lost: None,
         }
     }

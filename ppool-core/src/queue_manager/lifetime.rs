@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Cargo, QueueManager, core::Sleep, effect::Failure, reactor::Departures};
+use super::{
+    Cargo, QueueManager,
+    core::{Era, Sleep},
+    effect::Failure,
+    reactor::Departures,
+};
 use crate::ids::WorkId;
 
 /// What it took to end a pool: what [`Pool::finalize`](crate::Pool::finalize) gives.
@@ -87,13 +92,16 @@ impl QueueManager {
         core.reactor.allow_to_leave_for(timeout, self.now());
         let before = core.reactor.departures();
         drop(core);
-        self.close();
-        let mut ended = self.join(deadline);
+        let era = self.close();
+        let mut ended = self.join(era, deadline);
         let mut lost = None;
         if can_wait && !ended {
-            self.lock().lost.get_or_insert_default();
-            self.terminate();
-            ended = self.join_terminated();
+            let mut core = self.lock();
+            if core.era == era {
+                core.lost.get_or_insert_default();
+                self.terminate_core(core);
+            }
+            ended = self.join_terminated(era);
             lost = self.lock().lost.take();
         }
         let Departures {
@@ -113,11 +121,11 @@ impl QueueManager {
     /// Waits until a terminated pool has ended. Workers are gone after the grace at the latest;
     /// callbacks, and calls that run in this process, can't be stopped, so when they still run a
     /// grace later, it is false.
-    fn join_terminated(&self) -> bool {
+    fn join_terminated(&self, era: Era) -> bool {
         let grace = self.settings.limits.grace.max(Duration::from_secs(1));
         loop {
             let workers_are_gone = self.lock().stopped || self.runs_here();
-            if self.join(Instant::now().checked_add(grace)) {
+            if self.join(era, Instant::now().checked_add(grace)) {
                 return true;
             }
             if workers_are_gone {
@@ -132,10 +140,13 @@ impl QueueManager {
         if self.is_forked() {
             return false;
         }
-        if self.lock().reactor.is_open() {
+        let core = self.lock();
+        if core.reactor.is_open() {
             return true;
         }
-        self.join(None);
+        let era = core.era;
+        drop(core);
+        self.join(era, None);
         let mut core = self.lock();
         // On a thread that the end waits for it may not have come yet; and another thread may have
         // been faster.
@@ -144,7 +155,9 @@ impl QueueManager {
             core.has_ended = false;
             core.stopped = false;
             core.sleep = Sleep::Awake;
-            core.reopened += 1;
+            core.era = core.era.next();
+            // The thread of the era before is at its end, also where nobody has joined it.
+            core.engine = None;
             self.ended.notify_all();
         }
         core.reactor.is_open()

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Cargo,
-    core::{Core, Sleep},
+    core::{Core, Era, Sleep},
     effect::{Effect, Refusal},
     in_process::InProcess,
     reactor::{Cancel, Limits, Reactor, Terms},
@@ -245,9 +245,11 @@ impl QueueManager {
 
     // ------------------------------------------------------------------ life
 
-    /// Accepts no more calls.
-    pub(crate) fn close(&self) {
-        self.change(|reactor, now, effects| reactor.close(now, effects));
+    /// Accepts no more calls; gives the era whose end can be [waited for](QueueManager::join).
+    pub(crate) fn close(&self) -> Era {
+        self.change(self.lock(), |reactor, now, effects| {
+            reactor.close(now, effects);
+        })
     }
 
     /// Cancels every call that has not started.
@@ -266,8 +268,14 @@ impl QueueManager {
     }
 
     /// Ends everything now.
-    pub(crate) fn terminate(&self) {
-        self.change(|reactor, now, effects| reactor.terminate(now, effects));
+    pub(crate) fn terminate(&self) -> Era {
+        self.terminate_core(self.lock())
+    }
+
+    pub(super) fn terminate_core(&self, core: MutexGuard<'_, Core>) -> Era {
+        self.change(core, |reactor, now, effects| {
+            reactor.terminate(now, effects);
+        })
     }
 
     /// There are to be so many workers from now on.
@@ -275,18 +283,25 @@ impl QueueManager {
         if self.runs_here() {
             return;
         }
-        self.change(|reactor, now, effects| reactor.resize(min_workers, max_workers, now, effects));
+        self.change(self.lock(), |reactor, now, effects| {
+            reactor.resize(min_workers, max_workers, now, effects);
+        });
     }
 
-    fn change(&self, event: impl FnOnce(&mut Reactor<Cargo>, Duration, &mut Vec<Effect<Cargo>>)) {
+    fn change(
+        &self,
+        mut core: MutexGuard<'_, Core>,
+        event: impl FnOnce(&mut Reactor<Cargo>, Duration, &mut Vec<Effect<Cargo>>),
+    ) -> Era {
         let now = self.now();
-        let mut core = self.lock();
+        let era = core.era;
         let Core {
             reactor, effects, ..
         } = &mut *core;
         event(reactor, now, effects);
         self.room.notify_all();
         self.settle(core);
+        era
     }
 
     /// Has the callbacks of all calls run, on this thread where they wait to be asked for; waits
@@ -322,25 +337,23 @@ impl QueueManager {
         }
     }
 
-    /// Waits until a closed pool has ended: every call resolved, every worker gone, every callback
-    /// run. Returns false at `deadline`.
+    /// Waits until an era of the pool, which was closed in it, has ended: every call resolved,
+    /// every worker gone, every callback run. Returns false at `deadline`.
     ///
     /// On the thread of the callbacks it doesn't wait for those, since it is in one of them; on the
     /// queue-manager thread, where the waker of a future may drop a pool, it can't wait for anything:
     /// the pool then ends by itself.
-    pub(crate) fn join(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn join(&self, era: Era, deadline: Option<Instant>) -> bool {
         let mut core = self.lock();
         if self.is_manager_thread(&core) || self.is_forked() {
-            return core.has_ended;
+            return core.has_ended || core.era != era;
         }
         if let Some(in_process) = &self.in_process {
-            return self.join_here(in_process, core, deadline);
+            return self.join_here(in_process, core, era, deadline);
         }
         let in_callback = self.callbacks.is_current_thread();
-        let reopened = core.reopened;
         while !(core.has_ended || in_callback && core.stopped) {
-            if core.reopened != reopened {
-                // It had ended, before this thread could see it.
+            if core.era != era {
                 return true;
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -358,7 +371,7 @@ impl QueueManager {
                 }
             };
         }
-        if in_callback {
+        if in_callback || core.era != era {
             return true;
         }
         let thread = core.engine.take().and_then(|engine| engine.thread);

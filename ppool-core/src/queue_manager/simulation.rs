@@ -90,6 +90,7 @@ struct World {
     stopped: u32,
     /// The most workers that were ever allowed.
     widest: u32,
+    terminated: bool,
     /// Items that the reactor wants for another worker.
     asked_back: Vec<(WorkerId, WorkId)>,
     /// Items that are to make way for others.
@@ -133,6 +134,7 @@ impl World {
             sent: Vec::new(),
             stopped: 0,
             widest: limits.max_workers,
+            terminated: false,
             asked_back: Vec::new(),
             reclaimed: Vec::new(),
             asked_to_stop: Vec::new(),
@@ -285,6 +287,10 @@ impl World {
                 failure,
                 ..
             } => {
+                assert!(
+                    !self.terminated || !matches!(failure, Failure::Lost(_)),
+                    "what a terminated pool stops is cancelled, not lost"
+                );
                 for index in calls {
                     self.resolve(cargo, index);
                     let begun = self.submissions[cargo].begun[index as usize];
@@ -299,6 +305,11 @@ impl World {
             }
             Effect::Stopped => self.stopped += 1,
         }
+    }
+
+    fn terminate(&mut self) {
+        self.terminated = true;
+        self.tell(|world, effects| world.reactor.terminate(world.now, effects));
     }
 
     fn resolve(&mut self, submission: usize, index: u32) {
@@ -443,7 +454,7 @@ impl World {
             }),
             _ => {
                 if self.random.u8(0..3) == 0 {
-                    self.tell(|world, effects| world.reactor.terminate(world.now, effects));
+                    self.terminate();
                 }
             }
         }
@@ -866,7 +877,7 @@ impl World {
     fn finish(&mut self) {
         self.rough = false;
         if self.random.u8(0..4) == 0 {
-            self.tell(|world, effects| world.reactor.terminate(world.now, effects));
+            self.terminate();
         } else {
             self.tell(|world, effects| world.reactor.close(world.now, effects));
         }

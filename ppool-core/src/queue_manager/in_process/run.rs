@@ -12,7 +12,10 @@ use crate::{
     future::Outcome,
     ids::WorkId,
     queue_manager::{
-        Cargo, QueueManager, Refusal, at_exit, core::Core, manager::Refused, outcome::outcome_of,
+        Cargo, QueueManager, Refusal, at_exit,
+        core::{Core, Era},
+        manager::Refused,
+        outcome::outcome_of,
         reactor::Terms,
     },
     task::{Registry, TaskEntry},
@@ -118,13 +121,30 @@ impl QueueManager {
 
     /// Waits until the calls of other threads are done, then runs the finalizer and what callbacks
     /// there are. False at `deadline`.
-    pub(in crate::queue_manager) fn join_here(
-        &self,
+    pub(in crate::queue_manager) fn join_here<'a>(
+        &'a self,
         in_process: &InProcess,
-        mut core: MutexGuard<'_, Core>,
+        mut core: MutexGuard<'a, Core>,
+        era: Era,
         deadline: Option<Instant>,
     ) -> bool {
-        while !core.stopped {
+        let in_callback = self.callbacks.is_current_thread();
+        while !core.has_ended && core.era == era {
+            if core.stopped && in_callback {
+                drop(core);
+                self.finalize_here(in_process, era);
+                return true;
+            }
+            if core.stopped && !core.ends_here {
+                core.ends_here = true;
+                drop(core);
+                let has_ended = self.end_here(in_process, era, deadline);
+                core = self.lock();
+                core.ends_here = false;
+                core.has_ended = has_ended;
+                self.ended.notify_all();
+                return has_ended;
+            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             core = match left {
                 None => self
@@ -138,27 +158,27 @@ impl QueueManager {
                 }
             };
         }
-        if core.has_ended {
-            return true;
-        }
-        drop(core);
-        self.finalize_here(in_process);
-        if self.callbacks.is_current_thread() {
-            return true;
-        }
+        true
+    }
+
+    /// What is left to do when no call runs any more; one thread at a time does it.
+    fn end_here(&self, in_process: &InProcess, era: Era, deadline: Option<Instant>) -> bool {
+        self.finalize_here(in_process, era);
         if !self.callbacks.is_polled() {
             if !self.callbacks.wait_until_idle(deadline) {
                 return false;
             }
             self.callbacks.drain_and_stop();
         }
-        self.lock().has_ended = true;
         true
     }
 
     /// Runs the finalizer, if the initializer has run.
-    fn finalize_here(&self, in_process: &InProcess) {
+    fn finalize_here(&self, in_process: &InProcess, era: Era) {
         let mut is_ready = lock(&in_process.is_ready);
+        if self.lock().era != era {
+            return;
+        }
         if *is_ready
             && let Some(finalizer) = &self.settings.boot.finalizer
             && let Ok(registry) = Registry::get()

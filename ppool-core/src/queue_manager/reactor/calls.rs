@@ -233,12 +233,6 @@ impl<C: Clone> Reactor<C> {
         self.life = Life::Terminating;
         self.fail_pending(&Failure::Cancelled { started: false }, effects);
         for slot in self.slots() {
-            let row = &self.rows[slot.0 as usize];
-            if let Some(&id) = row.in_flight.front()
-                && let Some(item) = self.items.get_mut(id)
-            {
-                item.stop.get_or_insert(StopReason::Killed);
-            }
             self.terminate_worker(slot, now, effects);
         }
         self.check_stopped(effects);

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
     ids::{Slot, WorkId, WorkerId},
-    queue::Place,
+    queue::{Place, StopReason},
     queue_manager::effect::{Effect, Failure, StopSignal},
 };
 
@@ -334,8 +334,11 @@ impl<C: Clone> Reactor<C> {
         let Some(item) = self.items.get_mut(id) else {
             return;
         };
-        let stop = item.stop.take();
-        if stop.is_none() && item.attempt < item.retries && !terminating {
+        let stop = item
+            .stop
+            .take()
+            .or(terminating.then_some(StopReason::Killed));
+        if stop.is_none() && item.attempt < item.retries {
             item.attempt += 1;
             self.totals.retried += 1;
             self.requeue(id, effects);
