@@ -96,7 +96,8 @@ fn each_worker_says_what_it_runs_and_since_when() {
         .filter_map(|worker| worker.pid)
         .collect();
     let mut known = pool.worker_pids();
-    (pids.sort_unstable(), known.sort_unstable());
+    pids.sort_unstable();
+    known.sort_unstable();
     assert_eq!(pids, known);
     let done: u64 = stats.workers.iter().map(|worker| worker.calls_done).sum();
     assert_eq!(done, 5);
@@ -186,7 +187,8 @@ mod histograms {
         let behind = pool.submit(square, 3);
         assert!(!behind.wait_timeout(Duration::from_millis(50)));
         held.release.raise();
-        (first.wait().unwrap(), behind.wait().unwrap());
+        first.wait().unwrap();
+        behind.wait().unwrap();
         pool.task(square).chunk_size(10).map(0..98).unwrap();
 
         let stats = pool.stats();

@@ -5,10 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Pool;
-use crate::{
-    queue_manager::{Activity, TimeStats, WorkerSurvey},
-    sys::procfs,
-};
+use crate::queue_manager::{Activity, TimeStats, WorkerSurvey};
 
 /// What a pool is doing and has done: what [`Pool::stats`] gives. Plain data, taken at one moment.
 ///
@@ -131,6 +128,7 @@ impl Pool {
 }
 
 fn worker_stats(survey: WorkerSurvey) -> WorkerStats {
+    let resident_memory = survey.resident_memory();
     let WorkerSurvey { view, pid, task } = survey;
     let state = match view.activity {
         Activity::Starting => WorkerState::Starting,
@@ -149,8 +147,6 @@ fn worker_stats(survey: WorkerSurvey) -> WorkerStats {
         idle_for: (state == WorkerState::Idle).then_some(view.since),
         queued: view.queued,
         calls_done: view.calls_done,
-        resident_memory: pid
-            .and_then(|pid| procfs::memory(pid).ok())
-            .map(|memory| memory.resident),
+        resident_memory,
     }
 }

@@ -5,6 +5,7 @@ use super::{
     QueueManager,
     reactor::{PoolView, WorkerView},
 };
+use crate::sys::procfs;
 
 /// A pool at one moment.
 #[derive(Debug)]
@@ -25,6 +26,14 @@ pub(crate) struct WorkerSurvey {
     pub(crate) pid: Option<u32>,
     /// The name of the task that it runs.
     pub(crate) task: Option<&'static str>,
+}
+
+impl WorkerSurvey {
+    /// What it has in memory now, in bytes, while it lives. Reads a file, so never under the lock.
+    pub(crate) fn resident_memory(&self) -> Option<u64> {
+        let memory = procfs::memory(self.pid?).ok()?;
+        Some(memory.resident)
+    }
 }
 
 impl QueueManager {
