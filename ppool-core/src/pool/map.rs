@@ -146,7 +146,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             }
             Piece::Error(error) => {
                 self.taken += 1;
-                Some(error)
+                Some(self.reader.error(error))
             }
         }
     }
