@@ -279,7 +279,7 @@ fn a_claim_and_a_revocation_have_one_winner() {
             unanswered.push(work_id);
             next = pushed.next();
         } else {
-            thread::yield_now();
+            wait_for(&worker);
         }
         // What the results would say.
         for work_id in std::mem::take(&mut unanswered) {
@@ -296,10 +296,10 @@ fn a_claim_and_a_revocation_have_one_winner() {
         }
     }
     while push(&mut queue, u64::MAX).is_err() {
-        thread::yield_now();
+        wait_for(&worker);
         for work_id in unanswered.drain(..) {
             while !Slot::new(&queue_memory(&queue), &SMALL, work_id).is_passed() {
-                thread::yield_now();
+                wait_for(&worker);
             }
             queue.answered(work_id, 1, 1);
         }
@@ -308,6 +308,12 @@ fn a_claim_and_a_revocation_have_one_winner() {
     assert!(ran.is_sorted());
     assert!(ran.iter().all(|work_id| !revoked.contains(work_id)));
     assert_eq!(ran.len() + revoked.len(), usize::try_from(CALLS).unwrap());
+}
+
+/// Lets a thread go on that must not have failed.
+fn wait_for<T>(thread: &thread::JoinHandle<T>) {
+    assert!(!thread.is_finished(), "the worker has panicked");
+    thread::yield_now();
 }
 
 fn queue_memory(queue: &CallQueue) -> std::sync::Arc<crate::shm::memory::Memory> {
