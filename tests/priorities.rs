@@ -10,7 +10,7 @@ use common::{
     tasks::{End, count, panic_with, square},
     until, watchdog,
 };
-use ppool::{Pool, task};
+use ppool::{Call, Pool, task};
 
 #[test]
 fn higher_priorities_start_first_and_within_one_the_first_in() {
@@ -79,6 +79,28 @@ fn succeed_at_the_second_try(ran: &Tally, n: u64) {
     if ran.count() == 1 {
         End::Kill.come();
     }
+}
+
+#[test]
+fn a_call_as_a_value_carries_its_priority_and_its_label() {
+    let _watchdog = watchdog();
+    let busy = busy_pool();
+    let futures: Vec<_> = [(0, 0), (1, -3), (2, 5)]
+        .into_iter()
+        .map(|(n, priority)| {
+            let call = Call::new(count, (&busy.ran, n)).priority(priority).id(n);
+            assert_eq!((call.get_priority(), call.get_id()), (priority, Some(n)));
+            busy.pool.queue(call)
+        })
+        .collect();
+    busy.held.release.raise();
+    for (n, future) in (0..).zip(futures) {
+        assert_eq!(future.id(), n);
+        future.wait().unwrap();
+    }
+    assert_eq!(busy.ran.notes(), ["2", "0", "1"]);
+    let plain = Call::new(panic_with, "on purpose");
+    assert_eq!((plain.get_priority(), plain.get_id()), (0, None));
 }
 
 #[test]

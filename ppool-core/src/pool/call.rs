@@ -81,6 +81,21 @@ impl<T: Task, A> Call<T, A> {
         self
     }
 
+    /// A call of a higher priority starts before those of a lower one, also before some that were
+    /// queued earlier; within a priority, the first in is the first out. Default: 0.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.options.priority = priority;
+        self
+    }
+
+    /// A label of yours, as the `taskID` of DIRAC's `ProcessTask`: what
+    /// [`TaskFuture::id`], [`TaskError::id`] and [`Done::id`](super::Done::id) then give. It need not
+    /// be unique. Default: the call's number in its pool.
+    pub fn id(mut self, label: u64) -> Self {
+        self.options.label = Some(label);
+        self
+    }
+
     /// Runs `callback` with the value, when the call gives one, before the pool's own callback.
     pub fn callback(mut self, callback: impl Fn(&T::Output) + Send + Sync + 'static) -> Self {
         self.options.callbacks.callback = Some(Arc::new(callback));
@@ -139,6 +154,18 @@ impl<T: Task, A> Call<T, A> {
     #[must_use]
     pub fn get_retries(&self) -> Option<u32> {
         self.options.retries.or(T::entry().retries)
+    }
+
+    /// The priority that [`priority`](Call::priority) set, else 0.
+    #[must_use]
+    pub fn get_priority(&self) -> i32 {
+        self.options.priority
+    }
+
+    /// The label that [`id`](Call::id) set.
+    #[must_use]
+    pub fn get_id(&self) -> Option<u64> {
+        self.options.label
     }
 
     /// Whether it has a callback of its own.
