@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Pool, options::Options};
+use super::{
+    Pool,
+    options::{Options, call_options},
+};
 use crate::{
     codec::IntoArgs,
     error::{SubmitError, TaskError},
@@ -66,57 +69,7 @@ impl<J: TaskObject> Call<J::Task, (J,)> {
 }
 
 impl<T: Task, A> Call<T, A> {
-    /// How long the call may run, from its real start in the worker; when it has passed, the worker
-    /// is stopped and the call fails with `TimedOut`. Default: the task's `timeout`, else the
-    /// pool's `task_timeout`, else no limit.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.options.timeout = Some(limit);
-        self
-    }
-
-    /// How often the call may run again after its worker was lost. Default: the task's `retries`,
-    /// else the pool's, else 0.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.options.retries = Some(retries);
-        self
-    }
-
-    /// A call of a higher priority starts before those of a lower one, also before some that were
-    /// queued earlier; within a priority, the first in is the first out. Default: 0.
-    pub fn priority(mut self, priority: i32) -> Self {
-        self.options.priority = priority;
-        self
-    }
-
-    /// A label of yours, as the `taskID` of DIRAC's `ProcessTask`: what
-    /// [`TaskFuture::id`], [`TaskError::id`] and [`Done::id`](super::Done::id) then give. It need not
-    /// be unique. Default: the call's number in its pool.
-    pub fn id(mut self, label: u64) -> Self {
-        self.options.label = Some(label);
-        self
-    }
-
-    /// Runs `callback` with the value, when the call gives one, before the pool's own callback.
-    pub fn callback(mut self, callback: impl Fn(&T::Output) + Send + Sync + 'static) -> Self {
-        self.options.callbacks.callback = Some(Arc::new(callback));
-        self
-    }
-
-    /// Runs `callback` with the error, when the call gives no value, before the pool's own
-    /// exception callback.
-    pub fn exception_callback(
-        mut self,
-        callback: impl Fn(&TaskError) + Send + Sync + 'static,
-    ) -> Self {
-        self.options.callbacks.exception_callback = Some(Arc::new(callback));
-        self
-    }
-
-    /// Whether the pool's callbacks run for this call too. Default: true.
-    pub fn pool_callbacks(mut self, enabled: bool) -> Self {
-        self.options.callbacks.pool = enabled;
-        self
-    }
+    call_options!();
 
     /// The name of the task.
     #[must_use]

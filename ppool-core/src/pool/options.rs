@@ -10,6 +10,66 @@ use crate::{
     task::Task,
 };
 
+/// The options that a [`Call`](super::Call) and a [`TaskCall`] share, as methods. Both have `options`.
+macro_rules! call_options {
+    () => {
+        /// How long the call may run, from its real start in the worker; when it has passed, the worker
+        /// gets SIGTERM, after the pool's grace SIGKILL, and the call fails with `TimedOut`. Default:
+        /// the task's `timeout`, else the pool's `task_timeout`, else no limit.
+        pub fn timeout(mut self, limit: Duration) -> Self {
+            self.options.timeout = Some(limit);
+            self
+        }
+
+        /// How often the call may run again after its worker was lost. Default: the task's `retries`,
+        /// else the pool's, else 0.
+        pub fn retries(mut self, retries: u32) -> Self {
+            self.options.retries = Some(retries);
+            self
+        }
+
+        /// Calls of a higher priority start before those of a lower one, also before some that were
+        /// submitted earlier; within a priority, the first in is the first out. What runs is not
+        /// interrupted. Default: 0.
+        pub fn priority(mut self, priority: i32) -> Self {
+            self.options.priority = priority;
+            self
+        }
+
+        /// A label of yours for the call, or for each call of a map: what [`TaskFuture::id`],
+        /// [`TaskError::id`] and [`Done::id`](super::Done::id) then give. It need not be unique.
+        /// Default: the call's number in its pool.
+        pub fn id(mut self, label: u64) -> Self {
+            self.options.label = Some(label);
+            self
+        }
+
+        /// Runs `callback` with the value, when the call gives one, before the pool's own callback.
+        /// For a map it runs for each input.
+        pub fn callback(mut self, callback: impl Fn(&T::Output) + Send + Sync + 'static) -> Self {
+            self.options.callbacks.callback = Some(Arc::new(callback));
+            self
+        }
+
+        /// Runs `callback` with the error, when the call gives no value, before the pool's own
+        /// exception callback.
+        pub fn exception_callback(
+            mut self,
+            callback: impl Fn(&TaskError) + Send + Sync + 'static,
+        ) -> Self {
+            self.options.callbacks.exception_callback = Some(Arc::new(callback));
+            self
+        }
+
+        /// Whether the pool's callbacks run for this call too. Default: true.
+        pub fn pool_callbacks(mut self, enabled: bool) -> Self {
+            self.options.callbacks.pool = enabled;
+            self
+        }
+    };
+}
+pub(super) use call_options;
+
 /// What may be set for one call; everything else is the task's or the pool's default.
 pub(super) struct Options<R> {
     pub(super) timeout: Option<Duration>,
@@ -71,36 +131,7 @@ impl<'a, T: Task> TaskCall<'a, T> {
         }
     }
 
-    /// How long the call may run, from its real start in the worker; when it has passed, the worker
-    /// gets SIGTERM, after the pool's grace SIGKILL, and the call fails with `TimedOut`. Default:
-    /// the task's `timeout`, else the pool's `task_timeout`, else no limit.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.options.timeout = Some(limit);
-        self
-    }
-
-    /// How often the call may run again after its worker was lost. Default: the task's `retries`,
-    /// else the pool's, else 0.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.options.retries = Some(retries);
-        self
-    }
-
-    /// Calls of a higher priority start before those of a lower one, also before some that were
-    /// submitted earlier; within a priority, the first in is the first out. What runs is not
-    /// interrupted. Default: 0.
-    pub fn priority(mut self, priority: i32) -> Self {
-        self.options.priority = priority;
-        self
-    }
-
-    /// A label of yours for the call, or for each call of a map: what [`TaskFuture::id`],
-    /// [`TaskError::id`] and [`Done::id`](super::Done::id) then give. It need not be unique.
-    /// Default: the call's number in its pool.
-    pub fn id(mut self, label: u64) -> Self {
-        self.options.label = Some(label);
-        self
-    }
+    call_options!();
 
     /// How many inputs of a map travel together (at least 1). Default: as many as keep a worker busy
     /// for about two milliseconds, measured while the map runs, and fewer towards its end.
@@ -114,29 +145,6 @@ impl<'a, T: Task> TaskCall<'a, T> {
     /// least 4096.
     pub fn window(mut self, inputs: usize) -> Self {
         self.options.window = Some(inputs.max(1));
-        self
-    }
-
-    /// Runs `callback` with the value, when the call gives one, before the pool's own callback.
-    /// For a map it runs for each input.
-    pub fn callback(mut self, callback: impl Fn(&T::Output) + Send + Sync + 'static) -> Self {
-        self.options.callbacks.callback = Some(Arc::new(callback));
-        self
-    }
-
-    /// Runs `callback` with the error, when the call gives no value, before the pool's own
-    /// exception callback.
-    pub fn exception_callback(
-        mut self,
-        callback: impl Fn(&TaskError) + Send + Sync + 'static,
-    ) -> Self {
-        self.options.callbacks.exception_callback = Some(Arc::new(callback));
-        self
-    }
-
-    /// Whether the pool's callbacks run for this call too. Default: true.
-    pub fn pool_callbacks(mut self, enabled: bool) -> Self {
-        self.options.callbacks.pool = enabled;
         self
     }
 

@@ -356,19 +356,9 @@ impl QueueManager {
             if core.era != era {
                 return true;
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            core = match left {
-                None => self
-                    .ended
-                    .wait(core)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return false,
-                Some(left) => {
-                    self.ended
-                        .wait_timeout(core, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
+            core = match self.wait_for_change(core, deadline) {
+                Some(core) => core,
+                None => return false,
             };
         }
         if in_callback || core.era != era {
@@ -381,6 +371,27 @@ impl QueueManager {
             let _ = thread.join();
         }
         true
+    }
+
+    /// Waits until the pool is nearer to its end, perhaps; `None` at `deadline`.
+    pub(super) fn wait_for_change<'a>(
+        &self,
+        core: MutexGuard<'a, Core>,
+        deadline: Option<Instant>,
+    ) -> Option<MutexGuard<'a, Core>> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match left {
+            None => Some(
+                self.ended
+                    .wait(core)
+                    .unwrap_or_else(PoisonError::into_inner),
+            ),
+            Some(Duration::ZERO) => None,
+            Some(left) => {
+                let woken = self.ended.wait_timeout(core, left);
+                Some(woken.unwrap_or_else(PoisonError::into_inner).0)
+            }
+        }
     }
 
     pub(super) fn is_manager_thread(&self, core: &Core) -> bool {

@@ -422,12 +422,12 @@ impl World {
         let calls = self.submissions.iter().flat_map(|one| &one.resolved);
         let (resolved, open): (Vec<u32>, Vec<u32>) = calls.partition(|&&times| times > 0);
         let totals = view.totals;
-        assert_eq!(totals.submitted as usize, resolved.len() + open.len());
+        assert_eq!(totals.submitted, (resolved.len() + open.len()) as u64);
         let ended = totals.finished + totals.failed + totals.cancelled;
-        assert_eq!(ended as usize, resolved.len(), "{totals:?}");
+        assert_eq!(ended, resolved.len() as u64, "{totals:?}");
         let busy = self.processes.values().filter(|one| !one.calls.is_empty());
-        assert_eq!(view.in_flight as usize, busy.count());
-        assert_eq!((view.pending + view.in_flight) as usize, open.len());
+        assert_eq!(view.in_flight, busy.count() as u64);
+        assert_eq!(view.pending + view.in_flight, open.len() as u64);
         assert!(view.workers.len() == self.processes.len());
         let begun = self.submissions.iter().flat_map(|one| &one.begun);
         let begun: u32 = begun.sum();

@@ -145,17 +145,9 @@ impl QueueManager {
                 self.ended.notify_all();
                 return has_ended;
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            core = match left {
-                None => self
-                    .ended
-                    .wait(core)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(left) if left.is_zero() => return false,
-                Some(left) => {
-                    let woken = self.ended.wait_timeout(core, left);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
+            core = match self.wait_for_change(core, deadline) {
+                Some(core) => core,
+                None => return false,
             };
         }
         true
