@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    codec::{ChunkReader, Values},
+    codec::{ChunkReader, Payload, Values},
     future::{CallState, Hooks, Outcome},
-    link::Payload,
     task::TaskEntry,
 };
 
@@ -41,7 +40,7 @@ impl Sink for CallState {
     }
 
     fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
-        self.resolve(index, Outcome::Value(values.into_single().into()), hooks);
+        self.resolve(index, Outcome::Value(values.into_single()), hooks);
     }
 
     fn ran(&self, _time: Duration) {}
@@ -53,7 +52,7 @@ pub(crate) struct Cargo {
     /// The task.
     pub(crate) entry: &'static TaskEntry,
     /// The encoded arguments of its call; of a chunk, those of each call after their length.
-    pub(crate) payload: Payload,
+    pub(crate) payload: Arc<Payload>,
     /// Who gets the outcomes.
     pub(crate) sink: Arc<dyn Sink>,
 }
@@ -61,11 +60,11 @@ pub(crate) struct Cargo {
 impl Cargo {
     /// The arguments from the call at `next` of `count` on: the whole payload, unless earlier calls
     /// of the chunk are done and their worker was lost.
-    pub(crate) fn payload_from(&self, next: u32, count: u32) -> Payload {
+    pub(crate) fn payload_from(&self, next: u32, count: u32) -> Arc<Payload> {
         if next == 0 {
             return Arc::clone(&self.payload);
         }
-        let mut chunk = ChunkReader::new(&self.payload);
+        let mut chunk = ChunkReader::new(self.payload.bytes());
         for _ in 0..next {
             let _ = chunk.next();
         }
@@ -73,6 +72,7 @@ impl Cargo {
             1 => chunk.next().unwrap_or_default(),
             _ => chunk.rest(),
         };
-        Arc::new(rest.to_vec())
+        // Numbers of descriptors are those of the whole payload.
+        Arc::new(self.payload.with_bytes(rest.to_vec()))
     }
 }
