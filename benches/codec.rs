@@ -88,14 +88,14 @@ fn chunk(c: &mut Criterion) {
                 .write(|out| lane.encode(&n, out))
                 .expect("a number is plain");
         }
-        chunk.into_bytes()
+        chunk.into_payload()
     };
     group.bench_function("write", |b| b.iter(write));
     group.bench_function("read", |b| {
         b.iter_batched(
             write,
-            |bytes| {
-                let calls = ChunkReader::new(&bytes);
+            |payload| {
+                let calls = ChunkReader::new(payload.bytes());
                 calls
                     .map(|call| lane.decode(&mut Decoder::new(call)).expect("a number"))
                     .fold(0, u64::wrapping_add)

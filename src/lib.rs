@@ -87,6 +87,11 @@ pub use ppool_core::{
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
 
+/// What several processes have in common: handles that travel with calls and results.
+pub mod shared {
+    pub use ppool_core::shared::Descriptor;
+}
+
 /// Inside a worker process: which worker this is, and state that lives as long as it does.
 pub mod worker {
     pub use ppool_worker::{WorkerInfo, current, set_state, try_with_state, with_state};

@@ -16,9 +16,10 @@ use std::{
 };
 
 use ppool_core::{
+    codec::{Encoder, Payload},
     ids::{Generation, Slot, WorkId, WorkerId},
     link::{
-        Link, Payload, WorkerLink,
+        Link, WorkerLink,
         ring::{RingCalls, RingLink, RingResults, attach},
         socket::{SocketLink, WorkerSocket},
     },
@@ -54,7 +55,7 @@ fn work() -> io::Result<()> {
     };
     let Some(region) = socket.take_descriptors().pop() else {
         while let Some(ToWorker::Call { item, payload }) = socket.recv()? {
-            socket.send_value(item.work_id, item.attempt, 0, &payload)?;
+            socket.send_value(item.work_id, item.attempt, 0, &payload, Vec::new())?;
         }
         return Ok(());
     };
@@ -64,21 +65,34 @@ fn work() -> io::Result<()> {
         while let Ok(Some(_)) = socket.recv() {}
         control.end();
     });
-    while answer(&mut calls, &mut results)? {}
+    let mut value = Encoder::new();
+    while answer(&mut calls, &mut results, &mut value)? {}
     Ok(())
 }
 
-fn answer(calls: &mut RingCalls, results: &mut RingResults) -> io::Result<bool> {
+fn answer(
+    calls: &mut RingCalls,
+    results: &mut RingResults,
+    value: &mut Encoder,
+) -> io::Result<bool> {
     let Some(call) = calls.next()? else {
         return Ok(false);
     };
     let item = call.item();
+    value.clear(usize::MAX);
+    let bytes = match item.count {
+        1 => calls.arguments(&call),
+        _ => &[7; 8],
+    };
+    value
+        .put(bytes)
+        .map_err(|error| io::Error::other(error.to_string()))?;
     if item.count == 1 {
-        results.value(item.work_id, item.attempt, 0, calls.arguments(&call))?;
+        results.value(item.work_id, item.attempt, 0, value)?;
     } else {
         while let Some(items) = calls.claim_items(&call, 512) {
             for index in items {
-                results.add_value(item.work_id, item.attempt, index, &[7; 8])?;
+                results.add_value(item.work_id, item.attempt, index, value)?;
             }
         }
     }
@@ -89,7 +103,7 @@ fn answer(calls: &mut RingCalls, results: &mut RingResults) -> io::Result<bool> 
 
 fn within_one_thread() -> io::Result<()> {
     let (mut link, worker) = new_link()?;
-    link.send_boot(&boot())?;
+    link.send_boot(&boot(), Vec::new())?;
     let socket = Arc::new(WorkerSocket::new(worker));
     socket.recv()?;
     let region = socket
@@ -97,29 +111,30 @@ fn within_one_thread() -> io::Result<()> {
         .pop()
         .ok_or(io::ErrorKind::NotFound)?;
     let (mut calls, mut results, _control) = attach(region, socket.clone())?;
+    let mut value = Encoder::new();
     // The worker says that it is ready before its first result.
     socket.send(&FromWorker::Ready)?;
     let mut up = Vec::new();
     link.drive(&mut up).map(drop)?;
 
-    let payload = Payload::new(vec![1; 8]);
+    let payload = Arc::new(Payload::from(vec![1; 8]));
     report("one thread: call and result of 8 B", 1, 5_000, |_| {
         link.send_call(call(1, 1), payload.clone())?;
-        answer(&mut calls, &mut results)?;
+        answer(&mut calls, &mut results, &mut value)?;
         up.clear();
         link.take_results(&mut up)
     })?;
-    let payload = Payload::new(vec![1; 4096]);
+    let payload = Arc::new(Payload::from(vec![1; 4096]));
     report("one thread: call and result of 4 KiB", 1, 1_000, |_| {
         link.send_call(call(1, 1), payload.clone())?;
-        answer(&mut calls, &mut results)?;
+        answer(&mut calls, &mut results, &mut value)?;
         up.clear();
         link.take_results(&mut up)
     })?;
-    let payload = Payload::default();
+    let payload = Arc::new(Payload::default());
     report("one thread: an item of a chunk of 1024", 1024, 10, |_| {
         link.send_call(call(1, 1024), payload.clone())?;
-        answer(&mut calls, &mut results)?;
+        answer(&mut calls, &mut results, &mut value)?;
         up.clear();
         link.take_results(&mut up)
     })
@@ -129,13 +144,13 @@ fn between_processes(spin: Duration) -> io::Result<()> {
     let (mut link, worker) = new_link()?;
     link.set_spin(spin);
     let mut child = start(worker)?;
-    link.send_boot(&boot())?;
+    link.send_boot(&boot(), Vec::new())?;
     let mut up = Vec::new();
     while up.is_empty() {
         link.drive(&mut up).map(drop)?;
     }
     up.clear();
-    let payload = Payload::new(vec![1; 8]);
+    let payload = Arc::new(Payload::from(vec![1; 8]));
     let name = format!("two processes, worker spins {spin:?}: ");
     report(&format!("{name}round trip, parent spins"), 1, 300, |_| {
         link.send_call(call(1, 1), payload.clone())?;
@@ -147,7 +162,7 @@ fn between_processes(spin: Duration) -> io::Result<()> {
         }
         spin_for(&mut link, &mut up, 16)
     })?;
-    let empty = Payload::default();
+    let empty = Arc::new(Payload::default());
     report(&format!("{name}item of a chunk of 4096"), 4096, 2, |_| {
         link.send_call(call(1, 4096), empty.clone())?;
         spin_for(&mut link, &mut up, 1)?;
@@ -180,9 +195,9 @@ fn over_the_socket() -> io::Result<()> {
     let (parent, worker) = UnixStream::pair()?;
     let mut link = SocketLink::new(parent.into())?;
     let mut child = start(worker.into())?;
-    link.send_boot(&boot())?;
+    link.send_boot(&boot(), Vec::new())?;
     let mut up = Vec::new();
-    let payload = Payload::new(vec![1; 8]);
+    let payload = Arc::new(Payload::from(vec![1; 8]));
     report(
         "two processes, socket: round trip, parent spins",
         1,

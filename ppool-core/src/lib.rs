@@ -15,6 +15,7 @@ mod pool;
 mod queue;
 #[cfg(not(loom))]
 mod queue_manager;
+pub mod shared;
 mod shm;
 pub mod supervise;
 pub mod sys;

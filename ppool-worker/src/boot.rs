@@ -17,7 +17,6 @@
 
 use std::{
     ffi::CString,
-    os::fd::OwnedFd,
     sync::{Arc, OnceLock, mpsc},
     thread::{self, JoinHandle},
 };
@@ -27,7 +26,7 @@ use nix::sys::{
     resource::{RLIM_INFINITY, Resource, getrlimit},
 };
 use ppool_core::{
-    codec::Encoder,
+    codec::{Decoder, Encoder, attach::Attached},
     link::{
         WorkerLink,
         ring::{self, RingCalls, RingControl, RingResults},
@@ -80,12 +79,31 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
         Ok(Some(_)) => return start_failed(&*link, "the parent's first message was not `Boot`"),
         Ok(None) | Err(_) => return Ending::ParentLost,
     };
-    let settled = ends(&link).and_then(|ends| settle(boot, registry, &link, ends));
+    let [initializer, finalizer] = boot.descriptors();
+    let mut attached = link.take_descriptors();
+    let settled = match attached.is_incomplete() {
+        true => Err(NotSettled::Shortage),
+        false => {
+            // Those of the link come last, if it has any.
+            let own = attached.split_off(initializer + finalizer);
+            let arguments = Arguments {
+                finalizer: attached.split_off(initializer),
+                initializer: attached,
+            };
+            ends(&link, own).and_then(|ends| settle(boot, arguments, registry, &link, ends))
+        }
+    };
     match settled {
         Ok(worker) => control(&*link, worker),
         Err(NotSettled::Failed(message)) => start_failed(&*link, &message),
         Err(NotSettled::Shortage) => Ending::Shortage,
     }
+}
+
+/// The descriptors that came with the arguments in the boot message.
+struct Arguments {
+    initializer: Attached,
+    finalizer: Attached,
 }
 
 /// Why this process can't become the worker.
@@ -127,14 +145,14 @@ enum Handover {
 }
 
 impl Handover {
-    fn call(&self, item: CallItem, payload: Vec<u8>, descriptors: Vec<OwnedFd>) {
+    fn call(&self, item: CallItem, payload: Vec<u8>, attached: Attached) {
         match self {
             // The call thread may have ended, and then stops the control thread next.
             Handover::Queue(queue) => {
-                let call = QueuedCall::new(item, payload, descriptors);
+                let call = QueuedCall::new(item, payload, attached);
                 let _ = queue.send(Work::Call(call));
             }
-            Handover::Ring(control) => control.deliver(item, payload, descriptors),
+            Handover::Ring(control) => control.deliver(item, payload, attached),
         }
     }
 
@@ -150,8 +168,8 @@ impl Handover {
 
 /// The ends of the link that the boot message, just received, has set up: those of a ring if it
 /// brought one.
-fn ends(link: &Arc<dyn WorkerLink>) -> Result<Ends, NotSettled> {
-    let Some(region) = link.take_descriptors().pop() else {
+fn ends(link: &Arc<dyn WorkerLink>, mut own: Attached) -> Result<Ends, NotSettled> {
+    let Some(region) = own.pop() else {
         let (queue, calls) = mpsc::channel();
         let results = SocketResults(link.clone());
         return Ok(Ends {
@@ -182,6 +200,7 @@ struct CallThread {
 /// Makes this process the worker that `boot` describes, and starts its call thread.
 fn settle(
     boot: Boot,
+    arguments: Arguments,
     registry: &'static Registry,
     link: &Arc<dyn WorkerLink>,
     ends: Ends,
@@ -205,7 +224,7 @@ fn settle(
         let (link, ending) = (link.clone(), ending.clone());
         let work = move || {
             panic::watch_this_thread(link.clone());
-            let how = work(&boot, registry, &*link, calls, &ending);
+            let how = work(&boot, arguments, registry, &*link, calls, &ending);
             ending.get_or_init(|| how);
             if link.stop_receiving().is_err() {
                 // The control thread can't be told any more, and nobody else either.
@@ -229,10 +248,11 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
     while let Ok(Some(message)) = link.recv() {
         match message {
             ToWorker::Call { item, payload } => {
-                let descriptors = link.take_descriptors();
-                worker.handover.call(item, payload, descriptors);
+                let attached = link.take_descriptors();
+                worker.handover.call(item, payload, attached);
             }
             ToWorker::Sentinel => worker.handover.sentinel(),
+            ToWorker::Descriptors => {}
             ToWorker::Boot(_) => break,
         }
     }
@@ -249,6 +269,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
 /// The call thread's work.
 fn work(
     boot: &Boot,
+    arguments: Arguments,
     registry: &Registry,
     link: &dyn WorkerLink,
     ends: CallEnds,
@@ -257,7 +278,7 @@ fn work(
     // A parent that has heard the last message may close the link at once, and the control thread
     // must not take that for the parent's loss. So how it ends is said before the message is sent.
     if let Some(initializer) = &boot.initializer
-        && let Err(message) = initialize(initializer, registry)
+        && let Err(message) = initialize(initializer, arguments.initializer, registry)
     {
         ending.get_or_init(|| Ending::StartFailed);
         return start_failed(link, &message);
@@ -275,7 +296,9 @@ fn work(
     }
     if let Some(finalizer) = &boot.finalizer {
         // The worker ends in any case, and there is no call that its failure could fail.
-        let _ = run_boot_call(finalizer, registry, |_| Running::Nothing);
+        let _ = run_boot_call(finalizer, arguments.finalizer, registry, |_| {
+            Running::Nothing
+        });
     }
     state::clear();
     ending.get_or_init(|| Ending::Finished);
@@ -286,8 +309,12 @@ fn work(
 }
 
 /// Runs the initializer; the error says what went wrong.
-fn initialize(initializer: &BootCall, registry: &Registry) -> Result<(), String> {
-    let (name, result) = run_boot_call(initializer, registry, Running::Initializer)?;
+fn initialize(
+    initializer: &BootCall,
+    attached: Attached,
+    registry: &Registry,
+) -> Result<(), String> {
+    let (name, result) = run_boot_call(initializer, attached, registry, Running::Initializer)?;
     match result {
         Ok(output) => match initializer_failure(&output) {
             Some(message) => Err(format!("the initializer `{name}` failed: {message}")),
@@ -306,6 +333,7 @@ fn initialize(initializer: &BootCall, registry: &Registry) -> Result<(), String>
 /// Runs a call of the boot message: the task's name, and the encoded value or what went wrong.
 fn run_boot_call(
     call: &BootCall,
+    attached: Attached,
     registry: &Registry,
     running: impl FnOnce(&'static str) -> Running,
 ) -> Result<(&'static str, Result<Vec<u8>, CallOutcome>), String> {
@@ -315,7 +343,8 @@ fn run_boot_call(
     })?;
     let mut output = Encoder::new();
     panic::now(running(entry.name()));
-    let invoked = invoke(entry, &call.payload, &mut output);
+    let arguments = Decoder::new(&call.payload).with_attached(&attached);
+    let invoked = invoke(entry, arguments, &mut output);
     panic::now(Running::Nothing);
     Ok((entry.name(), invoked.map(|()| output.into_bytes())))
 }

@@ -12,7 +12,7 @@
 use std::{io, time::Instant};
 
 use ppool_core::{
-    codec::{ChunkReader, Encoder},
+    codec::{ChunkReader, Decoder, Encoder, attach::Attached},
     task::{Registry, TaskEntry, TaskKey},
     wire::{CallItem, CallOutcome, NO_PARAMETER, ResultItem},
 };
@@ -42,7 +42,7 @@ pub(crate) fn run<C: Calls>(
     results: &mut impl Results,
     registry: &Registry,
 ) -> io::Result<()> {
-    let mut output = Vec::new();
+    let mut output = Encoder::new();
     let mut last: Option<Known> = None;
     while let Some(call) = calls.next()? {
         let item = C::item(&call);
@@ -62,9 +62,7 @@ pub(crate) fn run<C: Calls>(
                 last = Some(known);
             }
         }
-        if output.capacity() > KEEP {
-            output = Vec::new();
-        }
+        output.clear(KEEP);
     }
     Ok(())
 }
@@ -94,10 +92,13 @@ fn run_one<C: Calls>(
     calls: &C,
     mut call: C::Call,
     results: &mut impl Results,
-    output: &mut Vec<u8>,
+    output: &mut Encoder,
 ) -> io::Result<()> {
     let id = item_id(C::item(&call), 0);
-    let ended = run_item(entry, id, calls.arguments(&call), output);
+    let attached = C::take_attached(&mut call);
+    let ended = run_item(entry, id, calls.arguments(&call), &attached, output);
+    // What no argument took is closed before the parent hears of the end.
+    drop(attached);
     C::free_arguments(&mut call);
     match ended {
         Ended::Value => results.value(id, output)?,
@@ -111,13 +112,15 @@ fn run_one<C: Calls>(
 fn run_several<C: Calls>(
     known: Known,
     calls: &C,
-    call: C::Call,
+    mut call: C::Call,
     results: &mut impl Results,
-    output: &mut Vec<u8>,
+    output: &mut Encoder,
 ) -> io::Result<u32> {
     let item = C::item(&call);
     let mut group = known.group;
     let mut spent = 0;
+    // For all items: the numbers of descriptors are those of the whole call.
+    let attached = C::take_attached(&mut call);
     let mut chunk = ChunkReader::new(calls.arguments(&call));
     let mut items = calls.claim_items(&call, group);
     while let Some(range) = items {
@@ -127,7 +130,7 @@ fn run_several<C: Calls>(
             let id = item_id(item, index);
             // A chunk that is cut short, which the parent doesn't send, decodes to errors.
             let args = chunk.next().unwrap_or_default();
-            match run_item(known.entry, id, args, output) {
+            match run_item(known.entry, id, args, &attached, output) {
                 Ended::Value => results.add_value(id, output)?,
                 other => other.tell(id, results)?,
             }
@@ -141,6 +144,7 @@ fn run_several<C: Calls>(
             results.publish()?;
         }
     }
+    drop(attached);
     calls.release(call, spent);
     results.publish()?;
     Ok(group)
@@ -183,16 +187,22 @@ impl Ended {
 }
 
 #[inline]
-fn run_item(entry: &TaskEntry, id: ItemId, args: &[u8], output: &mut Vec<u8>) -> Ended {
+fn run_item(
+    entry: &TaskEntry,
+    id: ItemId,
+    args: &[u8],
+    attached: &Attached,
+    output: &mut Encoder,
+) -> Ended {
     panic::now(Running::Call {
         work_id: id.work_id,
         attempt: id.attempt,
         index: id.index,
     });
     state::call_begins(id.attempt);
-    let mut encoder = Encoder::reuse(std::mem::take(output));
-    let result = invoke(entry, args, &mut encoder);
-    *output = encoder.into_bytes();
+    output.clear(KEEP);
+    let args = Decoder::new(args).with_attached(attached);
+    let result = invoke(entry, args, output);
     state::call_ends();
     let reported = panic::now(Running::Nothing);
     match result {

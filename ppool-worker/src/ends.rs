@@ -12,6 +12,7 @@ pub(crate) use queue::{QueuedCall, QueuedCalls, SocketResults, Work};
 use std::{io, ops::Range};
 
 use ppool_core::{
+    codec::{Encoder, attach::Attached},
     ids::WorkId,
     wire::{CallItem, ResultItem},
 };
@@ -26,6 +27,9 @@ pub(crate) trait Calls {
 
     /// What the call is.
     fn item(call: &Self::Call) -> CallItem;
+
+    /// Takes the descriptors that came with it.
+    fn take_attached(call: &mut Self::Call) -> Attached;
 
     /// Its arguments, where they lie.
     fn arguments<'a>(&'a self, call: &'a Self::Call) -> &'a [u8];
@@ -45,11 +49,11 @@ pub(crate) trait Calls {
 
 /// Where results go. They may be held back until [`Results::publish`].
 pub(crate) trait Results {
-    /// The value of a call of one item.
-    fn value(&mut self, id: ItemId, value: &[u8]) -> io::Result<()>;
+    /// The value of a call of one item, and the descriptors that it attached.
+    fn value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()>;
 
     /// The value of an item of a call of several.
-    fn add_value(&mut self, id: ItemId, value: &[u8]) -> io::Result<()>;
+    fn add_value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()>;
 
     /// A result that is no value.
     fn outcome(&mut self, result: ResultItem) -> io::Result<()>;

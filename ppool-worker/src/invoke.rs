@@ -16,10 +16,10 @@ use crate::panic;
 /// What to tell the parent; the output then holds rubbish.
 pub(crate) fn invoke(
     entry: &TaskEntry,
-    args: &[u8],
+    args: Decoder<'_>,
     output: &mut Encoder,
 ) -> Result<(), CallOutcome> {
-    let mut invocation = Invocation::new(Decoder::new(args), output);
+    let mut invocation = Invocation::new(args, output);
     // The invocation is used after a panic only for how far it came. What else the task may leave
     // half done is its own, as on a thread.
     match catch_unwind(AssertUnwindSafe(|| entry.invoke(&mut invocation))) {

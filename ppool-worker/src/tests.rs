@@ -13,7 +13,7 @@ use std::{
 
 use ppool_core::{
     RemoteError, RemotePanic,
-    codec::{ChunkWriter, Lane},
+    codec::{ChunkWriter, Lane, Payload},
     link::{
         ring::RingLink,
         socket::{SocketLink, WorkerSocket},
@@ -286,7 +286,7 @@ fn a_worker_greets_runs_calls_and_says_goodbye() {
     assert_eq!(hello.protocol, PROTOCOL);
     assert_eq!(hello.fingerprint, Registry::get().unwrap().fingerprint());
     assert_eq!(hello.pid, std::process::id());
-    worker.link.send_boot(&plain_boot()).unwrap();
+    worker.link.send_boot(&plain_boot(), Vec::new()).unwrap();
     assert_eq!(worker.next(), FromWorker::Ready);
     assert_eq!(worker.value("square", number(7)), number(49));
     assert_eq!(worker.value("nothing", Vec::new()), []);
@@ -299,7 +299,7 @@ fn chunk(calls: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     for args in calls {
         chunk.write(|out| out.put(&args)).unwrap();
     }
-    chunk.into_bytes()
+    chunk.into_payload().bytes().to_vec()
 }
 
 fn each_item_of_a_call_gives_a_result_in_order() {
@@ -307,7 +307,7 @@ fn each_item_of_a_call_gives_a_result_in_order() {
     worker.call(1, "fails_at_odd", 100, chunk((0..100).map(number)));
     for index in 0..100 {
         match worker.result(1, index) {
-            CallOutcome::Value(value) => assert_eq!(value, number(index.into())),
+            CallOutcome::Value(value) => assert_eq!(value.bytes(), number(index.into())),
             CallOutcome::Panicked(panic) => {
                 assert_eq!(panic.message(), format!("{index} is odd"));
             }
@@ -316,7 +316,10 @@ fn each_item_of_a_call_gives_a_result_in_order() {
     }
     worker.call(2, "nothing", 3, chunk([vec![], vec![], vec![]]));
     for index in 0..3 {
-        assert_eq!(worker.result(2, index), CallOutcome::Value(Vec::new()));
+        assert_eq!(
+            worker.result(2, index),
+            CallOutcome::Value(Vec::new().into())
+        );
     }
     worker.finish();
 }
@@ -329,7 +332,10 @@ fn calls_that_came_before_the_sentinel_are_finished() {
     let _alone = STATES_IN_USE.write().unwrap();
     worker.link.send_sentinel().unwrap();
     for id in 0..50 {
-        assert_eq!(worker.result(id, 0), CallOutcome::Value(number(id * id)));
+        assert_eq!(
+            worker.result(id, 0),
+            CallOutcome::Value(number(id * id).into())
+        );
     }
     assert_eq!(worker.next(), FromWorker::Bye);
     assert_eq!(worker.leave(), Ending::Finished);
@@ -366,11 +372,11 @@ fn an_argument_that_does_not_decode_fails_its_own_item_only() {
     let mut worker = Worker::ready();
     let args = [number(1), number(2), vec![0; 3], number(3)];
     worker.call(1, "square", 4, chunk(args));
-    assert_eq!(worker.result(1, 0), CallOutcome::Value(number(1)));
-    assert_eq!(worker.result(1, 1), CallOutcome::Value(number(4)));
+    assert_eq!(worker.result(1, 0), CallOutcome::Value(number(1).into()));
+    assert_eq!(worker.result(1, 1), CallOutcome::Value(number(4).into()));
     let message = undecoded(worker.result(1, 2), 0);
     assert!(message.contains("cut short"), "{message}");
-    assert_eq!(worker.result(1, 3), CallOutcome::Value(number(9)));
+    assert_eq!(worker.result(1, 3), CallOutcome::Value(number(9).into()));
 
     let message = undecoded(worker.run("panics_while_decoding", text("text")), 0);
     assert!(message.starts_with("panicked at "), "{message}");
@@ -489,6 +495,7 @@ fn a_finalizer_runs_after_the_last_call_and_can_not_keep_the_worker() {
             finalizer: Some(BootCall {
                 task: TaskKey::of(task),
                 payload: number(id),
+                descriptors: 0,
             }),
             ..plain_boot()
         });
@@ -527,13 +534,10 @@ fn a_task_is_told_its_attempt() {
 fn descriptors_of_a_call_are_closed_when_it_is_done() {
     let mut worker = Worker::ready();
     let (sent, mut witness) = UnixStream::pair().unwrap();
+    let payload = Payload::with_descriptors(Vec::new(), vec![sent.into()]);
     worker
         .link
-        .send_call_with_fds(
-            call_item(1, "nothing", 1),
-            Arc::default(),
-            vec![sent.into()],
-        )
+        .send_call(call_item(1, "nothing", 1), Arc::new(payload))
         .unwrap();
     worker.result(1, 0);
     witness

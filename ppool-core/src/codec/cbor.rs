@@ -2,14 +2,18 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{CodecError, Decoder, Encoder};
+use super::{CodecError, Decoder, Encoder, attach};
 
 /// Appends `value` as CBOR.
 pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     out: &mut Encoder,
 ) -> Result<(), CodecError> {
-    ciborium::into_writer(value, out).map_err(|error| match error {
+    let mut descriptors = out.take_descriptors();
+    let encoded =
+        attach::collect_into(&mut descriptors, || ciborium::into_writer(value, &mut *out));
+    out.set_descriptors(descriptors);
+    encoded.map_err(|error| match error {
         ciborium::ser::Error::Io(error) => CodecError::new(error.to_string()),
         ciborium::ser::Error::Value(message) => CodecError::new(message),
     })
@@ -19,7 +23,11 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 pub(crate) fn decode<T: DeserializeOwned>(input: &mut Decoder<'_>) -> Result<T, CodecError> {
     let mut rest = input.rest();
     let before = rest.len();
-    let value = ciborium::from_reader(&mut rest).map_err(|error| match error {
+    let decoded = match input.attached() {
+        None => ciborium::from_reader(&mut rest),
+        Some(attached) => attach::provide_from(attached, || ciborium::from_reader(&mut rest)),
+    };
+    let value = decoded.map_err(|error| match error {
         ciborium::de::Error::Io(error) => {
             CodecError::new(format!("the payload is cut short: {error}"))
         }

@@ -4,7 +4,7 @@
 //! before those of each call, so that a call whose arguments can't be decoded doesn't take its
 //! neighbours along, and what is left of a chunk can be sent again.
 
-use super::{Decoder, Encoder};
+use super::{Decoder, Encoder, Payload};
 
 /// Bytes of the length before each call.
 const LENGTH: usize = size_of::<u64>();
@@ -49,6 +49,7 @@ impl ChunkWriter {
         &mut self,
         encode: impl FnOnce(&mut Encoder) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mark = self.encoder.mark();
         let start = self.encoder.len();
         if self.lengths {
             // Filled in below; a length always fits where the arguments after it do.
@@ -63,19 +64,19 @@ impl ChunkWriter {
                 }
                 self.count += 1;
             }
-            Err(_) => self.encoder.truncate(start),
+            Err(_) => self.encoder.go_back(mark),
         }
         encoded
     }
 
     /// The payload. One call alone goes without its length.
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        let mut bytes = self.encoder.into_bytes();
+    pub fn into_payload(self) -> Payload {
+        let mut payload = self.encoder.into_payload();
         if self.lengths && self.count == 1 {
-            bytes.drain(..LENGTH);
+            payload.skip(LENGTH);
         }
-        bytes
+        payload
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(writer.count() as usize, calls.len());
-        writer.into_bytes()
+        writer.into_payload().bytes().to_vec()
     }
 
     #[test]

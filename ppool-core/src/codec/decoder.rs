@@ -1,6 +1,6 @@
 //! Where encoded bytes are read from.
 
-use super::CodecError;
+use super::{CodecError, attach::Attached};
 
 /// Reads the bytes of one payload, front to back. Whatever it reads is checked as if hostile
 /// (LINK-2).
@@ -9,6 +9,8 @@ pub struct Decoder<'a> {
     bytes: &'a [u8],
     position: usize,
     item_start: usize,
+    /// What came beside the bytes.
+    attached: Option<&'a Attached>,
 }
 
 impl<'a> Decoder<'a> {
@@ -19,7 +21,20 @@ impl<'a> Decoder<'a> {
             bytes,
             position: 0,
             item_start: 0,
+            attached: None,
         }
+    }
+
+    /// The same, where values may take descriptors that came with the bytes.
+    #[must_use]
+    pub fn with_attached(mut self, attached: &'a Attached) -> Self {
+        self.attached = Some(attached);
+        self
+    }
+
+    /// The descriptors that came with the bytes.
+    pub(super) fn attached(&self) -> Option<&'a Attached> {
+        self.attached
     }
 
     /// What has not been read yet.

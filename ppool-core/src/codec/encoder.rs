@@ -1,8 +1,8 @@
 //! Where encoded bytes are written.
 
-use std::io;
+use std::{io, os::fd::OwnedFd};
 
-use super::{CodecError, MAX_PAYLOAD_LEN};
+use super::{CodecError, MAX_PAYLOAD_LEN, Payload};
 
 /// Collects the bytes of one payload: the arguments of a call, or results.
 #[derive(Debug, Default)]
@@ -12,6 +12,15 @@ pub struct Encoder {
     item_start: usize,
     /// The parameter whose argument is being encoded, for errors.
     parameter: usize,
+    /// What values attached.
+    descriptors: Vec<OwnedFd>,
+}
+
+/// A place in a payload that is being written, to go back to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    len: usize,
+    descriptors: usize,
 }
 
 impl Encoder {
@@ -61,10 +70,45 @@ impl Encoder {
         &self.bytes
     }
 
-    /// The bytes, once all is written.
+    /// All that was written, and the descriptors that values attached.
+    #[must_use]
+    pub fn into_payload(self) -> Payload {
+        Payload::with_descriptors(self.bytes, self.descriptors)
+    }
+
+    /// The bytes that were written. Descriptors, which nobody could take without
+    /// [`into_payload`](Encoder::into_payload), are closed.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// The descriptors that values attached. They are left out of the payload.
+    #[must_use]
+    pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.descriptors)
+    }
+
+    /// Whether values attached descriptors.
+    #[must_use]
+    pub fn has_descriptors(&self) -> bool {
+        !self.descriptors.is_empty()
+    }
+
+    /// The descriptors that belong to what was written.
+    pub(crate) fn set_descriptors(&mut self, descriptors: Vec<OwnedFd>) {
+        self.descriptors = descriptors;
+    }
+
+    /// Starts again with the same buffer, without one that is larger than `keep`.
+    pub fn clear(&mut self, keep: usize) {
+        self.bytes.clear();
+        if self.bytes.capacity() > keep {
+            self.bytes = Vec::new();
+        }
+        self.descriptors.clear();
+        self.item_start = 0;
+        self.parameter = 0;
     }
 
     /// Begins the next item of the payload here.
@@ -72,9 +116,18 @@ impl Encoder {
         self.item_start = self.bytes.len();
     }
 
-    /// Takes back everything after the first `len` bytes: a half-written item.
-    pub fn truncate(&mut self, len: usize) {
-        self.bytes.truncate(len);
+    /// Where the payload ends now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            len: self.bytes.len(),
+            descriptors: self.descriptors.len(),
+        }
+    }
+
+    /// Takes back everything after `mark`: a half-written item.
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.len);
+        self.descriptors.truncate(mark.descriptors);
     }
 
     /// Appends bytes as they are.

@@ -5,8 +5,10 @@
 //! neither needs to describe what it sends.
 //!
 //! ```text
-//!  value ──IntoArg──► Lane<P> ──► Encoder ══ bytes ══► Decoder ──► Lane<P> ──► value
+//!  value ──IntoArg──► Lane<P> ──► Encoder ══ Payload ══► Decoder ──► Lane<P> ──► value
 //! ```
+//!
+//! A [`Payload`] is bytes, and now and then descriptors beside them ([`attach`]).
 //!
 //! Invariants: LINK-2 (a [`Decoder`] never trusts a length). A payload's lengths and alignments are
 //! relative to the start of the item (one call's arguments, or one result).
@@ -18,6 +20,7 @@ mod decoder;
 mod encoder;
 mod into_args;
 mod lane;
+mod payload;
 mod raw;
 mod values;
 
@@ -26,6 +29,7 @@ pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use into_args::{ArgList, IntoArg, IntoArgs};
 pub use lane::{ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
+pub use payload::{Payload, Value};
 pub(crate) use raw::take_text;
 pub use raw::{Plain, Raw};
 pub use values::Values;

@@ -1,12 +1,13 @@
 //! Encoded results of one task, one or several in one buffer.
 
-use super::ChunkReader;
+use super::{ChunkReader, Payload, Value};
 
 /// Results one after the other, each found by its length, so that one that can't be decoded doesn't
 /// take its neighbours along.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Values {
-    bytes: Vec<u8>,
+    /// Descriptors are with it only if it is one result.
+    payload: Payload,
     count: u32,
     /// Whether each has its length before it, as the calls of a chunk have.
     lengths: bool,
@@ -18,9 +19,9 @@ pub struct Values {
 impl Values {
     /// One result.
     #[must_use]
-    pub fn one(bytes: Vec<u8>) -> Self {
+    pub fn one(payload: Payload) -> Self {
         Values {
-            bytes,
+            payload,
             count: 1,
             ..Values::default()
         }
@@ -31,7 +32,7 @@ impl Values {
     #[must_use]
     pub fn chunk(bytes: Vec<u8>, count: u32) -> Self {
         Values {
-            bytes,
+            payload: bytes.into(),
             count,
             lengths: true,
             ..Values::default()
@@ -46,36 +47,56 @@ impl Values {
 
     /// Takes the next result.
     #[inline]
-    pub fn take(&mut self) -> Option<&[u8]> {
+    pub fn take(&mut self) -> Option<Value<'_>> {
         if self.taken == self.count {
             return None;
         }
         self.taken += 1;
-        if !self.lengths {
-            return Some(&self.bytes);
-        }
-        let mut chunk = ChunkReader::new(&self.bytes[self.position..]);
+        Some(match self.lengths {
+            true => Value::bare(self.next_of_chunk()),
+            false => self.payload.take_value(),
+        })
+    }
+
+    #[inline]
+    fn next_of_chunk(&mut self) -> &[u8] {
+        let bytes = self.payload.bytes();
+        let mut chunk = ChunkReader::new(&bytes[self.position..]);
         let value = chunk.next().unwrap_or_default();
-        self.position = self.bytes.len() - chunk.rest().len();
-        Some(value)
+        self.position = bytes.len() - chunk.rest().len();
+        value
     }
 
     /// Takes the first result out, leaving the others as they are to be told.
     pub fn split_first(&mut self) {
-        self.take();
-        self.bytes.drain(..self.position);
+        if self.lengths {
+            self.next_of_chunk();
+            self.payload = self.payload.bytes()[self.position..].to_vec().into();
+        }
         self.position = 0;
-        self.count -= self.taken;
-        self.taken = 0;
+        self.count -= 1;
     }
 
-    /// The bytes of the only result.
+    /// The only result.
     #[must_use]
-    pub fn into_single(mut self) -> Vec<u8> {
+    pub fn into_single(mut self) -> Payload {
         debug_assert_eq!(self.count, 1, "the caller knows that there is one");
         match self.lengths {
-            true => self.take().unwrap_or_default().to_vec(),
-            false => self.bytes,
+            true => self.next_of_chunk().to_vec().into(),
+            false => self.payload,
+        }
+    }
+
+    /// Copies of all results, for other readers. None was taken yet.
+    #[must_use]
+    pub fn copies(&self) -> Vec<Payload> {
+        match self.lengths {
+            true => {
+                let mut chunk = ChunkReader::new(self.payload.bytes());
+                let copy = |_| chunk.next().unwrap_or_default().to_vec().into();
+                (0..self.count).map(copy).collect()
+            }
+            false => (0..self.count).map(|_| self.payload.clone()).collect(),
         }
     }
 }
@@ -85,6 +106,10 @@ mod tests {
     use super::*;
     use crate::codec::ChunkWriter;
 
+    fn next(values: &mut Values) -> Option<Vec<u8>> {
+        values.take().map(|value| value.bytes.to_vec())
+    }
+
     fn chunk(results: &[&[u8]]) -> Values {
         let mut writer = ChunkWriter::new(true);
         for result in results {
@@ -92,7 +117,10 @@ mod tests {
         }
         // `ChunkWriter` leaves the length of a single one out.
         assert!(results.len() > 1);
-        Values::chunk(writer.into_bytes(), u32::try_from(results.len()).unwrap())
+        Values::chunk(
+            writer.into_payload().bytes().to_vec(),
+            u32::try_from(results.len()).unwrap(),
+        )
     }
 
     #[test]
@@ -100,10 +128,12 @@ mod tests {
         let results = [&b"a"[..], b"", b"bcd"];
         let mut values = chunk(&results);
         for result in results {
-            assert_eq!(values.take(), Some(result));
+            assert_eq!(next(&mut values).as_deref(), Some(result));
         }
         assert!(values.take().is_none());
-        assert_eq!(Values::one(vec![1, 2]).into_single(), [1, 2]);
+        let two = Values::one(vec![1, 2].into());
+        assert_eq!(two.copies()[0].bytes(), [1, 2]);
+        assert_eq!(two.into_single().bytes(), [1, 2]);
     }
 
     #[test]
@@ -111,15 +141,15 @@ mod tests {
         let mut values = chunk(&[b"first", b"second", b"third"]);
         values.split_first();
         assert_eq!(values.count(), 2);
-        assert_eq!(values.take(), Some(&b"second"[..]));
-        assert_eq!(values.take(), Some(&b"third"[..]));
+        assert_eq!(next(&mut values).as_deref(), Some(&b"second"[..]));
+        assert_eq!(next(&mut values).as_deref(), Some(&b"third"[..]));
     }
 
     #[test]
     fn results_that_are_cut_short_are_empty() {
         let mut values = Values::chunk(vec![255; 9], 2);
-        assert_eq!(values.take(), Some(&[][..]));
-        assert_eq!(values.take(), Some(&[][..]));
+        assert_eq!(next(&mut values).as_deref(), Some(&[][..]));
+        assert_eq!(next(&mut values).as_deref(), Some(&[][..]));
         assert!(values.take().is_none());
     }
 }

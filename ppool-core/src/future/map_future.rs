@@ -287,8 +287,8 @@ impl<R> MapFuture<R> {
                 let mut results = mem::take(&mut lock(&self.state.calls).results);
                 let mut decoded = Vec::new();
                 for values in results.values_mut() {
-                    while let Some(bytes) = values.take() {
-                        decoded.push(self.reader.decode(bytes)?);
+                    while let Some(value) = values.take() {
+                        decoded.push(self.reader.decode(value)?);
                     }
                 }
                 Ok(decoded)

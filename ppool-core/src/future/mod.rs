@@ -8,7 +8,7 @@
 //!   finish(outcome) ───────┴──► CallState ◄────┼─ wait(&[..]), as_completed  observers
 //!                                   │          └─ on_done                    hooks
 //!      │                            │                                          ▲
-//!      │                            └─ ResultBytes ──► ResultReader<R> ──► R   │
+//!      │                            └─ Payload ──► ResultReader<R>     ──► R   │
 //!      └──► Hooks::run ──► Waker, then the callbacks ──► CallbackRunner ───────┘
 //! ```
 //!
@@ -68,7 +68,7 @@ pub(crate) use control::CallControl;
 pub(crate) use hooks::{Hook, Hooks};
 pub use map_future::MapFuture;
 pub(crate) use map_future::MapState;
-pub(crate) use outcome::{Outcome, ResultBytes, ResultReader, SharedOutcome, panic_message};
+pub(crate) use outcome::{Outcome, ResultReader, SharedOutcome, panic_message};
 pub(crate) use shared::{AddsHook, CallState, EndObserver, Observes};
 pub use state::TaskState;
 pub(crate) use state::{End, Returns, Starts};

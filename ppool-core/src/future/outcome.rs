@@ -8,39 +8,17 @@ use std::{
 
 use super::End;
 use crate::{
-    codec::{Decoder, Lane},
+    codec::{Lane, Payload, Value},
     error::{DecodeError, TaskError, TaskErrorKind},
     ids::WorkId,
     task::TaskEntry,
 };
 
-/// A result as the worker's `Lane` encoded it.
-#[derive(Debug)]
-pub(crate) struct ResultBytes(Vec<u8>);
-
-impl ResultBytes {
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<ResultBytes> for Vec<u8> {
-    fn from(bytes: ResultBytes) -> Self {
-        bytes.0
-    }
-}
-
-impl From<Vec<u8>> for ResultBytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        ResultBytes(bytes)
-    }
-}
-
 /// What a call ended with.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The task returned.
-    Value(ResultBytes),
+    Value(Payload),
     /// It gave no value.
     Error(TaskError),
 }
@@ -59,7 +37,7 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub(crate) enum SharedOutcome {
     /// The task returned.
-    Value(Arc<ResultBytes>),
+    Value(Arc<Payload>),
     /// It gave no value.
     Error(TaskError),
 }
@@ -68,9 +46,9 @@ pub(crate) enum SharedOutcome {
 #[derive(Debug)]
 pub(super) enum Stored {
     /// Nobody else reads the bytes: the usual case, without another allocation.
-    Value(ResultBytes),
+    Value(Payload),
     /// Callbacks read the bytes too.
-    Shared(Arc<ResultBytes>),
+    Shared(Arc<Payload>),
     /// An error is cheap to clone and therefore stays.
     Error(TaskError),
     /// The bytes were taken.
@@ -164,10 +142,9 @@ impl<R> ResultReader<R> {
     }
 
     /// Decodes a result. A `Deserialize` that fails or panics is a `Decode` error.
-    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<R, TaskError> {
-        let decoded = catch_unwind(AssertUnwindSafe(|| {
-            self.lane.decode(&mut Decoder::new(bytes))
-        }));
+    #[inline]
+    pub(crate) fn decode(&self, value: Value<'_>) -> Result<R, TaskError> {
+        let decoded = catch_unwind(AssertUnwindSafe(|| self.lane.decode(&mut value.decoder())));
         match decoded {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.decode_error(&error.0)),
@@ -181,8 +158,8 @@ impl<R> ResultReader<R> {
     /// The value, or the error, of what was taken out of the state.
     pub(super) fn read(&self, stored: Stored) -> Result<R, TaskError> {
         match stored {
-            Stored::Value(bytes) => self.decode(bytes.as_slice()),
-            Stored::Shared(bytes) => self.decode(bytes.as_slice()),
+            Stored::Value(mut payload) => self.decode(payload.take_value()),
+            Stored::Shared(payload) => self.decode_shared(payload),
             Stored::Error(error) => Err(self.error(error)),
             Stored::Taken => Err(self.already_taken()),
         }
@@ -191,9 +168,17 @@ impl<R> ResultReader<R> {
     /// The value, or the error, of a shared outcome; `None` stands for a taken one.
     pub(crate) fn read_shared(&self, outcome: Option<SharedOutcome>) -> Result<R, TaskError> {
         match outcome {
-            Some(SharedOutcome::Value(bytes)) => self.decode(bytes.as_slice()),
+            Some(SharedOutcome::Value(payload)) => self.decode_shared(payload),
             Some(SharedOutcome::Error(error)) => Err(self.error(error)),
             None => Err(self.already_taken()),
+        }
+    }
+
+    /// Decodes a result that others may read too.
+    fn decode_shared(&self, payload: Arc<Payload>) -> Result<R, TaskError> {
+        match Arc::try_unwrap(payload) {
+            Ok(mut payload) => self.decode(payload.take_value()),
+            Err(payload) => self.decode(payload.value()),
         }
     }
 

@@ -15,10 +15,13 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::memfd::{MFdFlags, memfd_create},
+    unistd::ftruncate,
 };
 
-use super::{Link, LinkState, Payload, WorkerLink};
+use super::{Link, LinkState, WorkerLink};
 use crate::{
+    codec::Payload,
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
     task::TaskKey,
@@ -43,7 +46,8 @@ macro_rules! suite {
             large_payloads_pass_each_other
             descriptors_arrive_with_their_message_and_close_on_exec
             descriptors_that_nobody_takes_are_closed
-            too_many_descriptors_are_refused
+            more_descriptors_than_go_with_one_message_arrive
+            descriptors_come_back_with_their_value
             a_drive_is_bounded
             all_that_a_worker_sent_comes_before_the_close
             all_that_a_worker_sent_comes_although_it_left_calls_unread
@@ -85,7 +89,7 @@ pub(super) fn value(id: u64, bytes: &[u8]) -> FromWorker {
         work_id: WorkId(id),
         attempt: 1,
         index: 0,
-        outcome: CallOutcome::Value(bytes.to_vec()),
+        outcome: CallOutcome::Value(bytes.to_vec().into()),
     })
 }
 
@@ -124,6 +128,16 @@ pub(super) fn drive(link: &mut dyn Link, up: &mut Vec<FromWorker>) -> io::Result
     link.drive(up)
 }
 
+/// A payload, as it is sent.
+pub(super) fn shared(bytes: Vec<u8>) -> Arc<Payload> {
+    Arc::new(bytes.into())
+}
+
+/// The same with descriptors.
+pub(super) fn with_fds(bytes: Vec<u8>, descriptors: Vec<OwnedFd>) -> Arc<Payload> {
+    Arc::new(Payload::with_descriptors(bytes, descriptors))
+}
+
 /// Drives the parent's end until `count` messages are up.
 pub(super) fn collect(link: &mut dyn Link, count: usize) -> Vec<FromWorker> {
     let mut up = Vec::new();
@@ -141,13 +155,11 @@ pub(super) fn collect_all(link: &mut dyn Link) -> Vec<FromWorker> {
 }
 
 pub(super) fn all_messages_arrive_in_order((mut parent, worker): Pair) {
-    parent.send_boot(&boot()).unwrap();
+    parent.send_boot(&boot(), Vec::new()).unwrap();
     assert_eq!(worker.recv().unwrap(), Some(ToWorker::Boot(boot())));
     let calls = || (0..30).zip((0usize..).step_by(50));
     for (id, len) in calls() {
-        parent
-            .send_call(call(id), Payload::new(pattern(len)))
-            .unwrap();
+        parent.send_call(call(id), shared(pattern(len))).unwrap();
     }
     parent.send_sentinel().unwrap();
     for (id, len) in calls() {
@@ -193,7 +205,9 @@ pub(super) fn all_messages_arrive_in_order((mut parent, worker): Pair) {
     for message in &messages {
         worker.send(message).unwrap();
     }
-    worker.send_value(WorkId(9), 1, 0, b"value").unwrap();
+    worker
+        .send_value(WorkId(9), 1, 0, b"value", Vec::new())
+        .unwrap();
     worker.send(&FromWorker::Bye).unwrap();
     let up = collect(&mut *parent, messages.len() + 2);
     assert_eq!(up[..messages.len()], messages);
@@ -202,7 +216,7 @@ pub(super) fn all_messages_arrive_in_order((mut parent, worker): Pair) {
 
 /// QM-1.
 pub(super) fn a_call_is_sent_by_reference_and_without_blocking((mut parent, worker): Pair) {
-    let payload = Payload::new(pattern(8 << 20));
+    let payload = shared(pattern(8 << 20));
     for id in 0..3 {
         parent.send_call(call(id), payload.clone()).unwrap();
     }
@@ -215,7 +229,7 @@ pub(super) fn a_call_is_sent_by_reference_and_without_blocking((mut parent, work
             let Some(ToWorker::Call { payload, .. }) = worker.recv().unwrap() else {
                 panic!("a call is expected");
             };
-            assert!(payload == *expected);
+            assert!(payload == expected.bytes());
         }
     });
     while parent.wants_write() {
@@ -228,11 +242,12 @@ pub(super) fn a_call_is_sent_by_reference_and_without_blocking((mut parent, work
 pub(super) fn large_payloads_pass_each_other((mut parent, worker): Pair) {
     const LEN: usize = 64 << 20;
 
-    let big = Payload::new(pattern(LEN));
+    let big = shared(pattern(LEN));
     let expected = big.clone();
     let receiver = worker.clone();
     let receives = thread::spawn(move || receiver.recv().unwrap());
-    let sends = thread::spawn(move || worker.send_value(WorkId(2), 1, 0, &expected));
+    let sends =
+        thread::spawn(move || worker.send_value(WorkId(2), 1, 0, expected.bytes(), Vec::new()));
     parent.send_call(call(1), big.clone()).unwrap();
     let mut up = Vec::new();
     while up.is_empty() || parent.wants_write() {
@@ -242,7 +257,7 @@ pub(super) fn large_payloads_pass_each_other((mut parent, worker): Pair) {
     let Some(ToWorker::Call { payload, .. }) = receives.join().unwrap() else {
         panic!("a call is expected");
     };
-    assert!(payload == *big);
+    assert!(payload == big.bytes());
     let Some(FromWorker::Result(ResultItem {
         outcome: CallOutcome::Value(result),
         ..
@@ -266,13 +281,13 @@ fn assert_all_copies_closed(mut witness: UnixStream) {
 pub(super) fn descriptors_arrive_with_their_message_and_close_on_exec((mut parent, worker): Pair) {
     let file = || OwnedFd::from(File::open("/proc/self/stat").unwrap());
     let device = || OwnedFd::from(File::open("/dev/null").unwrap());
-    let small = || Payload::new(pattern(10));
-    let large = Payload::new(pattern(3 << 20));
+    let small = || shared(pattern(10));
+    let large = shared(pattern(3 << 20));
 
     let reader = thread::spawn(move || {
         let mut counts = Vec::new();
         while let Some(message) = worker.recv().unwrap() {
-            let descriptors = worker.take_descriptors();
+            let descriptors = worker.take_descriptors().into_descriptors();
             for descriptor in &descriptors {
                 let flags = fcntl(descriptor.as_fd(), FcntlArg::F_GETFD).unwrap();
                 assert!(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC));
@@ -294,21 +309,26 @@ pub(super) fn descriptors_arrive_with_their_message_and_close_on_exec((mut paren
     // With and without descriptors, with large payloads before, in and behind.
     parent.send_call(call(0), small()).unwrap();
     parent
-        .send_call_with_fds(call(1), small(), vec![file(), device()])
+        .send_call(call(1), with_fds(pattern(10), vec![file(), device()]))
         .unwrap();
     parent.send_call(call(2), large.clone()).unwrap();
     parent
-        .send_call_with_fds(call(3), large.clone(), vec![device()])
+        .send_call(call(3), with_fds(pattern(3 << 20), vec![device()]))
         .unwrap();
     parent
-        .send_call_with_fds(call(4), small(), vec![device(), device(), device()])
+        .send_call(
+            call(4),
+            with_fds(pattern(10), vec![device(), device(), device()]),
+        )
         .unwrap();
     parent.send_call(call(5), large).unwrap();
     parent
-        .send_call_with_fds(call(6), small(), vec![device()])
+        .send_call(call(6), with_fds(pattern(10), vec![device()]))
         .unwrap();
     let many = (0..MAX_DESCRIPTORS).map(|_| device()).collect();
-    parent.send_call_with_fds(call(7), small(), many).unwrap();
+    parent
+        .send_call(call(7), with_fds(pattern(10), many))
+        .unwrap();
     while parent.wants_write() {
         let _ = drive(&mut *parent, &mut Vec::new()).unwrap();
     }
@@ -332,9 +352,9 @@ pub(super) fn descriptors_that_nobody_takes_are_closed((mut parent, worker): Pai
     // Received and not taken.
     let (sent, witness_of_received) = witness();
     parent
-        .send_call_with_fds(call(1), Payload::default(), vec![sent])
+        .send_call(call(1), with_fds(Vec::new(), vec![sent]))
         .unwrap();
-    parent.send_call(call(2), Payload::default()).unwrap();
+    parent.send_call(call(2), Arc::default()).unwrap();
     worker.recv().unwrap();
     worker.recv().unwrap();
     assert_all_copies_closed(witness_of_received);
@@ -343,10 +363,10 @@ pub(super) fn descriptors_that_nobody_takes_are_closed((mut parent, worker): Pai
     let (sent, witness_of_sent) = witness();
     let (kept, witness_of_kept) = witness();
     parent
-        .send_call_with_fds(call(3), Payload::new(pattern(8 << 20)), vec![sent])
+        .send_call(call(3), with_fds(pattern(8 << 20), vec![sent]))
         .unwrap();
     parent
-        .send_call_with_fds(call(4), Payload::default(), vec![kept])
+        .send_call(call(4), with_fds(Vec::new(), vec![kept]))
         .unwrap();
     assert!(parent.wants_write());
     drop(worker);
@@ -355,16 +375,86 @@ pub(super) fn descriptors_that_nobody_takes_are_closed((mut parent, worker): Pai
     assert_all_copies_closed(witness_of_kept);
 }
 
-pub(super) fn too_many_descriptors_are_refused((mut parent, worker): Pair) {
-    let device = OwnedFd::from(File::open("/dev/null").unwrap());
-    let many = (0..=MAX_DESCRIPTORS).map(|_| device.try_clone().unwrap());
-    let error = parent
-        .send_call_with_fds(call(1), Payload::default(), many.collect())
-        .unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    // Nothing of it was sent.
+pub(super) fn more_descriptors_than_go_with_one_message_arrive((mut parent, worker): Pair) {
+    // In the order of their numbers, each of which is the length of what can be read from it.
+    let count = 2 * MAX_DESCRIPTORS + 3;
+    let files = || -> Vec<OwnedFd> {
+        let file = |number| {
+            let file = memfd_create("number", MFdFlags::MFD_CLOEXEC).unwrap();
+            ftruncate(&file, number).unwrap();
+            file
+        };
+        (0..).take(count).map(file).collect()
+    };
+    let check = |descriptors: Vec<OwnedFd>| {
+        assert_eq!(descriptors.len(), count);
+        for (number, descriptor) in (0..).zip(descriptors) {
+            assert_eq!(File::from(descriptor).metadata().unwrap().len(), number);
+        }
+    };
+    parent
+        .send_call(call(1), with_fds(pattern(100), files()))
+        .unwrap();
     parent.send_sentinel().unwrap();
+    let payload = pattern(100);
+    let item = call(1);
+    let expected = ToWorker::Call { item, payload };
+    assert_eq!(worker.recv().unwrap(), Some(expected));
+    check(worker.take_descriptors().into_descriptors());
     assert_eq!(worker.recv().unwrap(), Some(ToWorker::Sentinel));
+    assert!(worker.take_descriptors().is_empty());
+
+    worker
+        .send_value(WorkId(1), 1, 0, b"value", files())
+        .unwrap();
+    worker.send(&FromWorker::Ready).unwrap();
+    let mut up = collect(&mut *parent, 2);
+    assert_eq!(up.pop(), Some(FromWorker::Ready));
+    check(
+        value_of(up.pop().unwrap())
+            .take_attached()
+            .into_descriptors(),
+    );
+}
+
+pub(super) fn descriptors_come_back_with_their_value((mut parent, worker): Pair) {
+    let (sent, witness_of_sent) = witness();
+    let (kept, witness_of_kept) = witness();
+    let large = pattern(3 << 20);
+    let sender = worker.clone();
+    let sends = thread::spawn(move || {
+        let send =
+            |id, bytes: &[u8], descriptors| sender.send_value(WorkId(id), 1, 0, bytes, descriptors);
+        send(1, b"bare", Vec::new()).unwrap();
+        send(2, &large, vec![sent]).unwrap();
+        send(3, b"bare", Vec::new()).unwrap();
+        send(4, b"small", vec![kept]).unwrap();
+        large
+    });
+    let mut up = collect(&mut *parent, 4).into_iter().map(value_of);
+    let large = sends.join().unwrap();
+    assert_eq!(up.next(), Some(b"bare".to_vec().into()));
+    let mut second = up.next().unwrap();
+    assert!(second.bytes() == large);
+    let received = second.take_attached().into_descriptors();
+    let flags = fcntl(received[0].as_fd(), FcntlArg::F_GETFD).unwrap();
+    assert!(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC));
+    drop(received);
+    assert_all_copies_closed(witness_of_sent);
+    assert_eq!(up.next(), Some(b"bare".to_vec().into()));
+    // Nobody takes the last one.
+    drop(up);
+    assert_all_copies_closed(witness_of_kept);
+}
+
+fn value_of(message: FromWorker) -> Payload {
+    match message {
+        FromWorker::Result(ResultItem {
+            outcome: CallOutcome::Value(value),
+            ..
+        }) => value,
+        other => panic!("a value is expected, not {other:?}"),
+    }
 }
 
 /// One turn ends even when the worker sends as fast as it can.
@@ -372,7 +462,10 @@ pub(super) fn a_drive_is_bounded((mut parent, worker): Pair) {
     let sender = worker.clone();
     let sends = thread::spawn(move || {
         let bytes = pattern(100_000);
-        while sender.send_value(WorkId(1), 1, 0, &bytes).is_ok() {}
+        while sender
+            .send_value(WorkId(1), 1, 0, &bytes, Vec::new())
+            .is_ok()
+        {}
     });
     for _ in 0..20 {
         let mut up = Vec::new();
@@ -387,7 +480,7 @@ pub(super) fn all_that_a_worker_sent_comes_before_the_close((mut parent, worker)
     let sends = thread::spawn(move || {
         for id in 0..200 {
             worker
-                .send_value(WorkId(id), 1, 0, &pattern(10_000))
+                .send_value(WorkId(id), 1, 0, &pattern(10_000), Vec::new())
                 .unwrap();
         }
     });
@@ -403,11 +496,11 @@ pub(super) fn all_that_a_worker_sent_comes_before_the_close((mut parent, worker)
 pub(super) fn all_that_a_worker_sent_comes_although_it_left_calls_unread(
     (mut parent, worker): Pair,
 ) {
-    parent
-        .send_call(call(1), Payload::new(pattern(8 << 20)))
-        .unwrap();
+    parent.send_call(call(1), shared(pattern(8 << 20))).unwrap();
     for id in 0..10 {
-        worker.send_value(WorkId(id), 1, 0, b"done").unwrap();
+        worker
+            .send_value(WorkId(id), 1, 0, b"done", Vec::new())
+            .unwrap();
     }
     drop(worker);
     assert_eq!(collect_all(&mut *parent).len(), 10);
@@ -416,17 +509,15 @@ pub(super) fn all_that_a_worker_sent_comes_although_it_left_calls_unread(
 
 pub(super) fn a_call_to_a_worker_that_is_gone_is_no_error((mut parent, worker): Pair) {
     drop(worker);
-    parent
-        .send_call(call(1), Payload::new(pattern(100)))
-        .unwrap();
+    parent.send_call(call(1), shared(pattern(100))).unwrap();
     parent.send_sentinel().unwrap();
     assert!(!parent.wants_write());
     assert_eq!(collect_all(&mut *parent), []);
 }
 
 pub(super) fn all_that_a_parent_sent_comes_before_the_end((mut parent, worker): Pair) {
-    parent.send_call(call(1), Payload::default()).unwrap();
-    parent.send_call(call(2), Payload::default()).unwrap();
+    parent.send_call(call(1), Arc::default()).unwrap();
+    parent.send_call(call(2), Arc::default()).unwrap();
     drop(parent);
     assert!(worker.recv().unwrap().is_some());
     assert!(worker.recv().unwrap().is_some());
@@ -453,7 +544,7 @@ pub(super) fn messages_of_several_threads_do_not_mix((mut parent, worker): Pair)
                 for len in 0..50 {
                     let bytes = vec![thread; len * 1000];
                     worker
-                        .send_value(WorkId(thread.into()), 1, 0, &bytes)
+                        .send_value(WorkId(thread.into()), 1, 0, &bytes, Vec::new())
                         .unwrap();
                 }
             })
@@ -465,7 +556,7 @@ pub(super) fn messages_of_several_threads_do_not_mix((mut parent, worker): Pair)
         thread.join().unwrap();
     }
     assert_eq!(up.len(), 200);
-    let mut sorted: [Vec<Vec<u8>>; 4] = Default::default();
+    let mut sorted: [Vec<Payload>; 4] = Default::default();
     for message in up {
         let FromWorker::Result(ResultItem {
             work_id,
@@ -478,7 +569,8 @@ pub(super) fn messages_of_several_threads_do_not_mix((mut parent, worker): Pair)
         sorted[usize::try_from(work_id.0).unwrap()].push(bytes);
     }
     for (thread, values) in (0..).zip(sorted) {
-        let sent: Vec<Vec<u8>> = (0..50).map(|len| vec![thread; len * 1000]).collect();
+        let sent = (0..50).map(|len| vec![thread; len * 1000].into());
+        let sent: Vec<Payload> = sent.collect();
         assert!(values == sent);
     }
 }

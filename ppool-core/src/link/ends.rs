@@ -9,12 +9,10 @@ use std::{
 };
 
 use crate::{
+    codec::{Payload, attach::Attached},
     ids::WorkId,
     wire::{Boot, CallItem, FromWorker, ToWorker},
 };
-
-/// The encoded arguments of a call, shared with whoever may have to send them again.
-pub type Payload = Arc<Vec<u8>>;
 
 /// The parent's end of the link to one worker. Nothing here blocks (QM-1).
 ///
@@ -22,32 +20,18 @@ pub type Payload = Arc<Vec<u8>>;
 /// too while [`Link::wants_write`].
 pub trait Link: Send + fmt::Debug + AsFd {
     /// Sends a call: writes what fits and keeps the rest by reference until [`Link::drive`] can
-    /// write it.
+    /// write it. The worker gets copies of the payload's descriptors.
     ///
     /// # Errors
     /// When the transport failed and is of no use any more. A worker that is gone is not an error
     /// here: `drive` says so.
-    fn send_call(&mut self, call: CallItem, payload: Payload) -> io::Result<()> {
-        self.send_call_with_fds(call, payload, Vec::new())
-    }
+    fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()>;
 
-    /// The same, with descriptors that the worker gets copies of. These are closed once sent.
-    ///
-    /// # Errors
-    /// As [`Link::send_call`]; and [`io::ErrorKind::InvalidData`] for more than
-    /// [`MAX_DESCRIPTORS`](crate::wire::MAX_DESCRIPTORS), when nothing is sent.
-    fn send_call_with_fds(
-        &mut self,
-        call: CallItem,
-        payload: Payload,
-        fds: Vec<OwnedFd>,
-    ) -> io::Result<()>;
-
-    /// Sends the worker's first message.
+    /// Sends the worker's first message, with the descriptors that it speaks of.
     ///
     /// # Errors
     /// As [`Link::send_call`].
-    fn send_boot(&mut self, boot: &Boot) -> io::Result<()>;
+    fn send_boot(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()>;
 
     /// Tells the worker to finish what it has and end.
     ///
@@ -169,7 +153,7 @@ pub trait WorkerLink: Send + Sync + fmt::Debug {
 
     /// The descriptors that came with the message that `recv` returned last; for the thread that
     /// receives. What is not taken before the next `recv` is closed.
-    fn take_descriptors(&self) -> Vec<OwnedFd>;
+    fn take_descriptors(&self) -> Attached;
 
     /// Sends a message; waits until all of it is written.
     ///
@@ -177,12 +161,19 @@ pub trait WorkerLink: Send + Sync + fmt::Debug {
     /// [`io::ErrorKind::BrokenPipe`] when the parent is gone.
     fn send(&self, message: &FromWorker) -> io::Result<()>;
 
-    /// Sends a result that is a value, from where it lies.
+    /// Sends a result that is a value, from where it lies, with the descriptors that belong to it.
+    /// These are closed once sent.
     ///
     /// # Errors
     /// As [`WorkerLink::send`].
-    fn send_value(&self, work_id: WorkId, attempt: u32, index: u32, value: &[u8])
-    -> io::Result<()>;
+    fn send_value(
+        &self,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        value: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<()>;
 
     /// Has `recv` return `None` from now on, also to a thread that waits in it.
     ///

@@ -32,7 +32,7 @@ mod ends;
 pub mod socket;
 mod transport;
 
-pub use ends::{Link, LinkState, Payload, Started, WorkerLink};
+pub use ends::{Link, LinkState, Started, WorkerLink};
 pub use transport::Transport;
 
 #[cfg(test)]

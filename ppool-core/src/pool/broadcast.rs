@@ -41,7 +41,7 @@ impl Pool {
     ) -> Result<Vec<TaskFuture<T::Output>>, TaskErrorKind> {
         let mut encoder = Encoder::new();
         encode_item::<T, A>(args, &T::lanes(), &mut encoder).map_err(TaskErrorKind::Encode)?;
-        let payload = Arc::new(encoder.into_bytes());
+        let payload = Arc::new(encoder.into_payload());
         let manager = &self.parts.manager;
         let mut states = Vec::new();
         let make = || {

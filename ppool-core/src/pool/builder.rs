@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     ops::RangeInclusive,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -94,8 +95,8 @@ pub struct PoolBuilder {
     histograms: bool,
     queue_capacity: usize,
     name: String,
-    initializer: Option<Result<BootCall, EncodeError>>,
-    finalizer: Option<Result<BootCall, EncodeError>>,
+    initializer: Option<Result<BootPart, EncodeError>>,
+    finalizer: Option<Result<BootPart, EncodeError>>,
     task_timeout: Option<Duration>,
     grace: Duration,
     start_timeout: Duration,
@@ -384,6 +385,8 @@ impl PoolBuilder {
                 .limits()
                 .expect("the numbers were checked, or are the usual ones"),
         };
+        let [initializer, finalizer] = [self.initializer, self.finalizer]
+            .map(|part| part.and_then(Result::ok).unwrap_or_default());
         let settings = Settings {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits {
@@ -409,11 +412,12 @@ impl PoolBuilder {
             boot: Boot {
                 pool: self.name.clone(),
                 worker: WorkerId::default(),
-                initializer: self.initializer.and_then(Result::ok),
-                finalizer: self.finalizer.and_then(Result::ok),
+                initializer: initializer.call,
+                finalizer: finalizer.call,
                 current_dir: self.current_dir,
                 parent_pid: std::process::id(),
             },
+            descriptors: [initializer.descriptors, finalizer.descriptors],
             name: self.name,
             callbacks: self.callbacks,
             in_process: self.in_process,
@@ -429,12 +433,26 @@ impl PoolBuilder {
     }
 }
 
-fn boot_call<T: Task, A: IntoArgs<T::Args>>(args: &A) -> Result<BootCall, EncodeError> {
+/// An initializer or a finalizer, if there is one.
+#[derive(Default)]
+struct BootPart {
+    call: Option<BootCall>,
+    /// Those that its arguments attached.
+    descriptors: Vec<OwnedFd>,
+}
+
+fn boot_call<T: Task, A: IntoArgs<T::Args>>(args: &A) -> Result<BootPart, EncodeError> {
     let mut encoder = Encoder::new();
     encode_item::<T, A>(args, &T::lanes(), &mut encoder)?;
-    Ok(BootCall {
-        task: T::entry().key,
-        payload: encoder.into_bytes(),
+    let descriptors = encoder.take_descriptors();
+    let count = u32::try_from(descriptors.len()).expect("a value has a bounded number of them");
+    Ok(BootPart {
+        call: Some(BootCall {
+            task: T::entry().key,
+            payload: encoder.into_bytes(),
+            descriptors: count,
+        }),
+        descriptors,
     })
 }
 

@@ -15,7 +15,7 @@ use super::pace::Pace;
 use crate::{
     codec::Values,
     error::TaskError,
-    future::{Hook, Hooks, Outcome, ResultBytes, SharedOutcome},
+    future::{Hook, Hooks, Outcome, SharedOutcome},
     queue_manager::Sink,
 };
 
@@ -166,13 +166,10 @@ pub(super) type MakeHook = Box<dyn Fn() -> Hook + Send + Sync>;
 
 /// The callbacks of calls that have given these values.
 pub(super) fn callbacks(values: &Values, hook: &MakeHook) -> Vec<Hooks> {
-    let mut copy = values.clone();
-    let mut hooks = Vec::new();
-    while let Some(bytes) = copy.take() {
-        let bytes = Arc::new(ResultBytes::from(bytes.to_vec()));
-        hooks.push(Hooks::callback(hook(), SharedOutcome::Value(bytes)));
-    }
-    hooks
+    let copies = values.copies().into_iter();
+    copies
+        .map(|copy| Hooks::callback(hook(), SharedOutcome::Value(Arc::new(copy))))
+        .collect()
 }
 
 /// Inputs of a map that travel together.
@@ -217,8 +214,8 @@ impl Sink for Chunk {
 
     fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
         match outcome {
-            Outcome::Value(bytes) => {
-                self.resolve_values(index, Values::one(bytes.into()), hooks);
+            Outcome::Value(payload) => {
+                self.resolve_values(index, Values::one(payload), hooks);
             }
             Outcome::Error(error) => {
                 let shared = SharedOutcome::Error(error.clone());

@@ -391,7 +391,7 @@ impl Pool {
         let state = Arc::new(CallState::new());
         let cargo = Cargo {
             entry: T::entry(),
-            payload: Arc::new(encoder.into_bytes()),
+            payload: Arc::new(encoder.into_payload()),
             sink: Arc::clone(&state) as _,
         };
         let terms = self.parts.terms(T::entry(), options, 1);

@@ -132,9 +132,9 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
     /// The next of the values that came together.
     pub(super) fn next_value(&mut self) -> Option<Result<T::Output, TaskError>> {
-        let bytes = self.values.take()?;
+        let value = self.values.take()?;
         self.taken += 1;
-        Some(self.reader.decode(bytes))
+        Some(self.reader.decode(value))
     }
 
     /// Holds what has come, for `next_value`; a failure is given at once.
@@ -245,7 +245,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     /// A chunk, ready to be sent.
     pub(super) fn parcel(&mut self, chunk: ChunkWriter) -> Parcel {
         let count = chunk.count();
-        let payload = Arc::new(chunk.into_bytes());
+        let payload = Arc::new(chunk.into_payload());
         let chunk = Arc::new(Chunk {
             gather: Arc::clone(&self.gather),
             base: self.pulled,

@@ -12,7 +12,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    codec::{IntoArgs, Values},
+    codec::{IntoArgs, Payload, Values},
     error::{TaskError, TaskErrorKind},
     future::{CallControl, Hooks, MapFuture, MapState, Outcome, ResultReader, SharedOutcome},
     ids::WorkId,
@@ -74,7 +74,7 @@ impl<T: Task> Feeder<'_, T> {
                 more,
             } = fill::<T, _>(&mut inputs, size, self.options.chunk_size.is_some());
             if chunk.count() > 0 {
-                self.submit(chunk.count(), chunk.into_bytes());
+                self.submit(chunk.count(), chunk.into_payload());
             }
             if let Some(error) = failed {
                 self.refuse(&self.sink(1), 1, TaskErrorKind::Encode(error));
@@ -116,7 +116,7 @@ impl<T: Task> Feeder<'_, T> {
         })
     }
 
-    fn submit(&self, count: u32, payload: Vec<u8>) {
+    fn submit(&self, count: u32, payload: Payload) {
         let sink = self.sink(count);
         let cargo = Cargo {
             entry: T::entry(),
@@ -183,8 +183,8 @@ impl Sink for MapChunk {
 
     fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
         match outcome {
-            Outcome::Value(bytes) => {
-                self.resolve_values(index, Values::one(bytes.into()), hooks);
+            Outcome::Value(payload) => {
+                self.resolve_values(index, Values::one(payload), hooks);
             }
             Outcome::Error(error) => {
                 if let Some(hook) = &self.hook {

@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    codec::{ChunkReader, Values},
+    codec::{ChunkReader, Payload, Values},
     future::{CallState, Hooks, Outcome},
-    link::Payload,
     task::TaskEntry,
 };
 
@@ -41,7 +40,7 @@ impl Sink for CallState {
     }
 
     fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
-        self.resolve(index, Outcome::Value(values.into_single().into()), hooks);
+        self.resolve(index, Outcome::Value(values.into_single()), hooks);
     }
 
     fn ran(&self, _time: Duration) {}
@@ -53,7 +52,7 @@ pub(crate) struct Cargo {
     /// The task.
     pub(crate) entry: &'static TaskEntry,
     /// The encoded arguments of its call; of a chunk, those of each call after their length.
-    pub(crate) payload: Payload,
+    pub(crate) payload: Arc<Payload>,
     /// Who gets the outcomes.
     pub(crate) sink: Arc<dyn Sink>,
 }
@@ -61,22 +60,24 @@ pub(crate) struct Cargo {
 impl Cargo {
     /// The arguments of `sent` of the `count` calls from the one at `next` on: the whole payload,
     /// unless earlier calls of the chunk are done and their worker is gone, or it may not do all.
-    pub(crate) fn payload_of(&self, next: u32, sent: u32, count: u32) -> Payload {
+    pub(crate) fn payload_of(&self, next: u32, sent: u32, count: u32) -> Arc<Payload> {
         if sent == count {
             return Arc::clone(&self.payload);
         }
-        let mut chunk = ChunkReader::new(&self.payload);
+        let mut chunk = ChunkReader::new(self.payload.bytes());
         for _ in 0..next {
             let _ = chunk.next();
         }
-        if sent == 1 {
-            return Arc::new(chunk.next().unwrap_or_default().to_vec());
-        }
         let rest = chunk.rest();
-        for _ in 0..sent {
-            let _ = chunk.next();
-        }
-        let part = &rest[..rest.len() - chunk.rest().len()];
-        Arc::new(part.to_vec())
+        let part = if sent == 1 {
+            chunk.next().unwrap_or_default()
+        } else {
+            for _ in 0..sent {
+                let _ = chunk.next();
+            }
+            &rest[..rest.len() - chunk.rest().len()]
+        };
+        // Numbers of descriptors are those of the whole payload.
+        Arc::new(self.payload.with_bytes(part.to_vec()))
     }
 }

@@ -1,5 +1,7 @@
 //! What comes from workers: processes that start, messages, ends.
 
+use std::{io, os::fd::OwnedFd};
+
 use super::{
     QueueManager,
     core::Core,
@@ -20,7 +22,14 @@ impl QueueManager {
     pub(super) fn launched(&self, id: WorkerId, started: Result<Started, NotStarted>) {
         let now = self.now();
         let mut core = self.lock();
-        let adopted = started.and_then(|started| core.adopt(id, started));
+        let adopted = started.and_then(|started| {
+            let own = self.settings.descriptors.iter().flatten();
+            let copies: io::Result<Vec<_>> = own.map(OwnedFd::try_clone).collect();
+            let descriptors = copies.map_err(|source| {
+                NotStarted::ending(&started.exit_watch, "hand over descriptors", source)
+            })?;
+            core.adopt(id, started).map(|()| descriptors)
+        });
         let boot = Boot {
             worker: id,
             ..self.settings.boot.clone()
@@ -29,9 +38,9 @@ impl QueueManager {
             reactor, effects, ..
         } = &mut *core;
         match adopted {
-            Ok(()) => {
+            Ok(descriptors) => {
                 reactor.launched(id, effects);
-                core.with_link(id, |link| link.send_boot(&boot));
+                core.with_link(id, |link| link.send_boot(&boot, descriptors));
             }
             Err(NotStarted {
                 what,
@@ -179,7 +188,7 @@ impl QueueManager {
                 reactor.start_failed(id, cause, now, effects);
             }
             FromWorker::Result(result) => self.result(core, id, result),
-            FromWorker::Bye | FromWorker::Doorbell => {}
+            FromWorker::Bye | FromWorker::Doorbell | FromWorker::Descriptors => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    os::fd::OwnedFd,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) launch: LaunchConfig,
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
+    /// What goes with it: the descriptors of the initializer's arguments, and of the finalizer's.
+    pub(crate) descriptors: [Vec<OwnedFd>; 2],
     pub(crate) callbacks: Callbacks,
     /// Whether calls run in this process, on the threads that submit them.
     pub(crate) in_process: bool,

@@ -3,7 +3,7 @@
 use super::{Cargo, effect::Failure};
 use crate::{
     error::{DecodeError, EncodeError, TaskError, TaskErrorKind, WorkerExit},
-    future::{Outcome, ResultBytes},
+    future::Outcome,
     ids::WorkId,
     task::TaskEntry,
     wire::CallOutcome,
@@ -28,9 +28,9 @@ pub(super) fn task_error(cargo: &Cargo, id: WorkId, failure: Failure) -> TaskErr
 
 pub(super) fn outcome_of(entry: &'static TaskEntry, id: WorkId, outcome: CallOutcome) -> Outcome {
     let kind = match outcome {
-        CallOutcome::Value(bytes) => return Outcome::Value(ResultBytes::from(bytes)),
-        // One by one before they come here (see `incoming`).
-        CallOutcome::Values { bytes, .. } => return Outcome::Value(ResultBytes::from(bytes)),
+        CallOutcome::Value(payload) => return Outcome::Value(payload),
+        // One by one before they come here (see `results`).
+        CallOutcome::Values { bytes, .. } => return Outcome::Value(bytes.into()),
         CallOutcome::Panicked(panic) => TaskErrorKind::Panicked(panic),
         CallOutcome::Decode { parameter, message } => {
             let parameter = entry.parameter(parameter as usize).unwrap_or("?");

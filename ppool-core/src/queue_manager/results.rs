@@ -35,7 +35,7 @@ impl QueueManager {
             outcome,
         } = result;
         let (values, spent) = match outcome {
-            CallOutcome::Value(bytes) => (Values::one(bytes), 0),
+            CallOutcome::Value(payload) => (Values::one(payload), 0),
             CallOutcome::Values {
                 count,
                 bytes,

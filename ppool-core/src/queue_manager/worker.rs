@@ -145,7 +145,8 @@ impl Core {
         let sent = match message {
             FromWorker::Ready => 0,
             FromWorker::Result(result) => match &result.outcome {
-                CallOutcome::Value(bytes) | CallOutcome::Values { bytes, .. } => bytes.len() as u64,
+                CallOutcome::Value(value) => value.len() as u64,
+                CallOutcome::Values { bytes, .. } => bytes.len() as u64,
                 _ => 0,
             },
             _ => return,

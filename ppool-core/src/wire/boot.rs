@@ -41,6 +41,18 @@ pub struct BootCall {
     /// Its encoded arguments.
     #[serde(with = "byte_string")]
     pub payload: Vec<u8>,
+    /// How many of the descriptors that come with the message belong to them: first those of the
+    /// initializer, then those of the finalizer.
+    pub descriptors: u32,
+}
+
+impl Boot {
+    /// How many descriptors belong to its initializer, and how many to its finalizer.
+    #[must_use]
+    pub fn descriptors(&self) -> [usize; 2] {
+        [&self.initializer, &self.finalizer]
+            .map(|call| call.as_ref().map_or(0, |call| call.descriptors as usize))
+    }
 }
 
 /// `Vec<u8>` as a byte string; serde alone would make it a list of numbers.

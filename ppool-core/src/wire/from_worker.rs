@@ -4,7 +4,11 @@ use super::{
     Encoded, Head, Message, WireError,
     message::{Fields, MAX_TEXT_LEN, Shape, from_cbor, text, to_cbor},
 };
-use crate::{codec::MAX_PAYLOAD_LEN, error::RemotePanic, ids::WorkId};
+use crate::{
+    codec::{MAX_PAYLOAD_LEN, Payload},
+    error::RemotePanic,
+    ids::WorkId,
+};
 
 /// What a worker tells its parent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +25,8 @@ pub enum FromWorker {
     Bye,
     /// There is something in the shared memory, and the parent sleeps. No link hands it on.
     Doorbell,
+    /// Descriptors of the next message, which has more than go with one. No link hands it on.
+    Descriptors,
 }
 
 /// The worker's half of the handshake.
@@ -50,8 +56,8 @@ pub struct ResultItem {
 /// How one item of a call ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CallOutcome {
-    /// The task returned; these are the bytes of its result.
-    Value(Vec<u8>),
+    /// The task returned; this is its result. (Its descriptors are the business of the link.)
+    Value(Payload),
     /// The task returned, for this item and those that follow it.
     Values {
         /// How many items these are.
@@ -89,6 +95,7 @@ const ENCODE: u8 = 70;
 const BYE: u8 = 71;
 const VALUES: u8 = 72;
 const DOORBELL: u8 = 73;
+const DESCRIPTORS: u8 = 74;
 
 const MAGIC: [u8; 8] = *b"ppool\0\r\n";
 
@@ -106,7 +113,7 @@ impl ResultItem {
     fn encode(&self) -> Encoded<'_> {
         let head = |kind| result_head(kind, self.work_id, self.attempt, self.index);
         match &self.outcome {
-            CallOutcome::Value(value) => Encoded::new(head(VALUE), value),
+            CallOutcome::Value(value) => Encoded::new(head(VALUE), value.bytes()),
             CallOutcome::Values {
                 count,
                 bytes,
@@ -132,7 +139,7 @@ impl ResultItem {
             attempt: fields.u32(),
             index: fields.u32(),
             outcome: match kind {
-                VALUE => CallOutcome::Value(tail),
+                VALUE => CallOutcome::Value(tail.into()),
                 VALUES => CallOutcome::Values {
                     count: fields.u32(),
                     spent: fields.u64(),
@@ -159,11 +166,19 @@ fn result_head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> Head {
         .field(index.to_le_bytes())
 }
 
+impl FromWorker {
+    /// The message that brings descriptors of the next one.
+    #[must_use]
+    pub fn descriptors() -> Head {
+        Head::new(DESCRIPTORS).tail(0)
+    }
+}
+
 impl Message for FromWorker {
     fn shape(kind: u8) -> Result<Shape, WireError> {
         match kind {
             HELLO => Ok(Shape::with_tail(24, MAX_LATER_HELLO_LEN)),
-            READY | BYE | DOORBELL => Ok(Shape::fixed(0)),
+            READY | BYE | DOORBELL | DESCRIPTORS => Ok(Shape::fixed(0)),
             START_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
             VALUES => Ok(Shape::with_tail(28, MAX_PAYLOAD_LEN)),
@@ -190,6 +205,7 @@ impl Message for FromWorker {
             START_FAILED => text(tail).map(FromWorker::StartFailed),
             BYE => Ok(FromWorker::Bye),
             DOORBELL => Ok(FromWorker::Doorbell),
+            DESCRIPTORS => Ok(FromWorker::Descriptors),
             _ => ResultItem::decode(kind, fields, tail).map(FromWorker::Result),
         }
     }
@@ -210,6 +226,7 @@ impl Message for FromWorker {
             FromWorker::Result(result) => result.encode(),
             FromWorker::Bye => Encoded::bare(Head::new(BYE)),
             FromWorker::Doorbell => Encoded::bare(Head::new(DOORBELL)),
+            FromWorker::Descriptors => Encoded::bare(FromWorker::descriptors()),
         }
     }
 }

@@ -14,6 +14,8 @@
 //! receiver feeds whatever pieces it gets to an [`Assembler`], which has the tail read straight into
 //! a buffer of its own.
 //!
+//! Descriptors beyond what goes with one message come before it, with messages that are nothing else.
+//!
 //! Order: the worker says `Hello`, the parent `Boot`, the worker `Ready` (or `StartFailed`, which
 //! may also come in the place of `Hello`); then calls go down and results come up, one for each item
 //! of a call, in order; `Sentinel` is the parent's last message and `Bye` the worker's.

@@ -16,6 +16,7 @@ fn boot_call() -> impl Strategy<Value = BootCall> {
     (any::<u64>(), vec(any::<u8>(), 0..300)).prop_map(|(task, payload)| BootCall {
         task: TaskKey(task),
         payload,
+        descriptors: 3,
     })
 }
 
@@ -62,7 +63,8 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
     prop_oneof![
         boot().prop_map(ToWorker::Boot),
         call,
-        Just(ToWorker::Sentinel)
+        Just(ToWorker::Sentinel),
+        Just(ToWorker::Descriptors)
     ]
 }
 
@@ -70,7 +72,7 @@ fn outcome() -> impl Strategy<Value = CallOutcome> {
     let panic = (".*", any::<Option<String>>(), any::<Option<String>>())
         .prop_map(|(message, location, backtrace)| RemotePanic::new(message, location, backtrace));
     prop_oneof![
-        vec(any::<u8>(), 0..2000).prop_map(CallOutcome::Value),
+        vec(any::<u8>(), 0..2000).prop_map(|bytes| CallOutcome::Value(bytes.into())),
         (any::<u32>(), any::<u64>(), vec(any::<u8>(), 0..2000)).prop_map(
             |(count, spent, bytes)| {
                 CallOutcome::Values {
@@ -110,6 +112,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         ".*".prop_map(FromWorker::StartFailed),
         result,
         Just(FromWorker::Doorbell),
+        Just(FromWorker::Descriptors),
         Just(FromWorker::Bye)
     ]
 }
@@ -239,7 +242,7 @@ fn a_whole_tail_lies_in_a_buffer_of_its_length() {
         work_id: WorkId(1),
         attempt: 0,
         index: 0,
-        outcome: CallOutcome::Value(value),
+        outcome: CallOutcome::Value(value.into()),
     });
     let stream = bytes_of(&[result]);
     let mut messages =
@@ -250,6 +253,7 @@ fn a_whole_tail_lies_in_a_buffer_of_its_length() {
     let CallOutcome::Value(value) = result.outcome else {
         panic!("a value is expected");
     };
+    let value = value.into_bytes();
     assert_eq!((value.len(), value.capacity()), (300_000, 300_000));
 }
 

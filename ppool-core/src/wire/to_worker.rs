@@ -20,6 +20,8 @@ pub enum ToWorker {
     },
     /// Finish what came before this and end; the last message.
     Sentinel,
+    /// Descriptors of the next message, which has more than go with one. No link hands it on.
+    Descriptors,
 }
 
 /// One call, or several calls of one task that travel as one: what the worker is told of them
@@ -39,6 +41,7 @@ pub struct CallItem {
 const BOOT: u8 = 1;
 const CALL: u8 = 2;
 const SENTINEL: u8 = 3;
+const DESCRIPTORS: u8 = 4;
 
 /// The arguments of an initializer may be as large as any, and some bytes come on top.
 const MAX_BOOT_LEN: u64 = 2 * MAX_PAYLOAD_LEN + (1 << 20);
@@ -70,6 +73,12 @@ impl ToWorker {
     pub fn sentinel() -> Encoded<'static> {
         Encoded::bare(Head::new(SENTINEL))
     }
+
+    /// The message that brings descriptors of the next one.
+    #[must_use]
+    pub fn descriptors() -> Head {
+        Head::new(DESCRIPTORS).tail(0)
+    }
 }
 
 impl Message for ToWorker {
@@ -77,7 +86,7 @@ impl Message for ToWorker {
         match kind {
             BOOT => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
             CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
-            SENTINEL => Ok(Shape::fixed(0)),
+            SENTINEL | DESCRIPTORS => Ok(Shape::fixed(0)),
             _ => Err(WireError::Kind(kind)),
         }
     }
@@ -102,6 +111,7 @@ impl Message for ToWorker {
                 }
             }
             SENTINEL => Ok(ToWorker::Sentinel),
+            DESCRIPTORS => Ok(ToWorker::Descriptors),
             _ => Err(WireError::Kind(kind)),
         }
     }
@@ -114,6 +124,7 @@ impl Message for ToWorker {
                 tail: payload.into(),
             },
             ToWorker::Sentinel => ToWorker::sentinel(),
+            ToWorker::Descriptors => Encoded::bare(ToWorker::descriptors()),
         }
     }
 }

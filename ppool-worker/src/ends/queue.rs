@@ -4,11 +4,11 @@ use std::{
     cell::Cell,
     io,
     ops::Range,
-    os::fd::OwnedFd,
     sync::{Arc, mpsc::Receiver},
 };
 
 use ppool_core::{
+    codec::{Encoder, attach::Attached},
     link::WorkerLink,
     wire::{CallItem, FromWorker, ResultItem},
 };
@@ -32,19 +32,18 @@ pub(crate) enum Work {
 pub(crate) struct QueuedCall {
     item: CallItem,
     payload: Vec<u8>,
-    /// Descriptors that its arguments may refer to; those that no argument took are closed when
-    /// the call is done.
-    _descriptors: Vec<OwnedFd>,
+    /// Descriptors that its arguments may refer to.
+    attached: Attached,
     /// How many of its items were claimed.
     claimed: Cell<u32>,
 }
 
 impl QueuedCall {
-    pub(crate) fn new(item: CallItem, payload: Vec<u8>, descriptors: Vec<OwnedFd>) -> Self {
+    pub(crate) fn new(item: CallItem, payload: Vec<u8>, attached: Attached) -> Self {
         QueuedCall {
             item,
             payload,
-            _descriptors: descriptors,
+            attached,
             claimed: Cell::new(0),
         }
     }
@@ -66,6 +65,10 @@ impl Calls for QueuedCalls {
 
     fn item(call: &QueuedCall) -> CallItem {
         call.item
+    }
+
+    fn take_attached(call: &mut QueuedCall) -> Attached {
+        std::mem::take(&mut call.attached)
     }
 
     fn arguments<'a>(&'a self, call: &'a QueuedCall) -> &'a [u8] {
@@ -95,11 +98,18 @@ impl Calls for QueuedCalls {
 pub(crate) struct SocketResults(pub(crate) Arc<dyn WorkerLink>);
 
 impl Results for SocketResults {
-    fn value(&mut self, id: ItemId, value: &[u8]) -> io::Result<()> {
-        self.0.send_value(id.work_id, id.attempt, id.index, value)
+    fn value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()> {
+        let descriptors = value.take_descriptors();
+        let ItemId {
+            work_id,
+            attempt,
+            index,
+        } = id;
+        self.0
+            .send_value(work_id, attempt, index, value.bytes(), descriptors)
     }
 
-    fn add_value(&mut self, id: ItemId, value: &[u8]) -> io::Result<()> {
+    fn add_value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()> {
         self.value(id, value)
     }
 

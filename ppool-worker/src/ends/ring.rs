@@ -3,6 +3,7 @@
 use std::{io, ops::Range};
 
 use ppool_core::{
+    codec::{Encoder, attach::Attached},
     link::ring::{RingCall, RingCalls, RingResults},
     wire::{CallItem, ResultItem},
 };
@@ -20,6 +21,11 @@ impl Calls for RingCalls {
     #[inline]
     fn item(call: &RingCall) -> CallItem {
         call.item()
+    }
+
+    #[inline]
+    fn take_attached(call: &mut RingCall) -> Attached {
+        call.take_attached()
     }
 
     #[inline]
@@ -45,12 +51,12 @@ impl Calls for RingCalls {
 
 impl Results for RingResults {
     #[inline]
-    fn value(&mut self, id: ItemId, value: &[u8]) -> io::Result<()> {
+    fn value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()> {
         RingResults::value(self, id.work_id, id.attempt, id.index, value)
     }
 
     #[inline]
-    fn add_value(&mut self, id: ItemId, value: &[u8]) -> io::Result<()> {
+    fn add_value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()> {
         RingResults::add_value(self, id.work_id, id.attempt, id.index, value)
     }
 

@@ -38,14 +38,16 @@ impl Parent {
     /// Hears the greeting and boots the worker, up to the message after that.
     pub(crate) fn boot(&mut self, boot: &Boot) -> FromWorker {
         assert!(matches!(self.next(), FromWorker::Hello(_)));
-        self.link.send_boot(boot).expect("the link works");
+        self.link
+            .send_boot(boot, Vec::new())
+            .expect("the link works");
         self.next()
     }
 
     /// Sends a call of `count` items.
     pub(crate) fn call(&mut self, id: u64, task: &str, count: u32, payload: Vec<u8>) {
         self.link
-            .send_call(call_item(id, task, count), Arc::new(payload))
+            .send_call(call_item(id, task, count), Arc::new(payload.into()))
             .expect("the link works");
     }
 
@@ -96,7 +98,7 @@ impl Parent {
     /// Runs a call of one item that gives a value.
     pub(crate) fn value(&mut self, task: &str, payload: Vec<u8>) -> Vec<u8> {
         match self.run(task, payload) {
-            CallOutcome::Value(value) => value,
+            CallOutcome::Value(value) => value.bytes().to_vec(),
             other => panic!("a value is expected, not {other:?}"),
         }
     }
@@ -115,7 +117,7 @@ fn one_by_one(message: FromWorker) -> Vec<FromWorker> {
     let one = |(index, value): (u32, &[u8])| match message.clone() {
         FromWorker::Result(result) => FromWorker::Result(ResultItem {
             index,
-            outcome: CallOutcome::Value(value.to_vec()),
+            outcome: CallOutcome::Value(value.to_vec().into()),
             ..result
         }),
         other => other,
@@ -149,6 +151,7 @@ pub(crate) fn boot_with_initializer(task: &str, argument: u64) -> Boot {
     let initializer = Some(BootCall {
         task: TaskKey::of(task),
         payload: number(argument),
+        descriptors: 0,
     });
     Boot {
         initializer,

@@ -33,7 +33,7 @@ cases! {
         };
         assert_eq!(hello.pid, worker.pid);
         assert_eq!(hello.fingerprint, Registry::get().unwrap().fingerprint());
-        worker.link.send_boot(&super::parent::plain_boot()).unwrap();
+        worker.link.send_boot(&super::parent::plain_boot(), Vec::new()).unwrap();
         assert_eq!(worker.next(), FromWorker::Ready);
         assert_eq!(worker.value("square", number(7)), number(49));
         worker.finish();

@@ -20,7 +20,7 @@ fn values(number: u64) -> Values {
     let Outcome::Value(bytes) = value(number) else {
         panic!("it is a value");
     };
-    Values::one(bytes.into())
+    Values::one(bytes)
 }
 
 #[test]

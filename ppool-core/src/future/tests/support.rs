@@ -128,7 +128,7 @@ pub(super) fn value(number: u64) -> Outcome {
 pub(super) fn encoded<R>(lane: &Lane<R>, value: &R) -> Outcome {
     let mut out = Encoder::new();
     lane.encode(value, &mut out).unwrap();
-    Outcome::Value(ResultBytes::from(out.into_bytes()))
+    Outcome::Value(out.into_payload())
 }
 
 pub(super) fn error(kind: TaskErrorKind, started: bool) -> TaskError {

@@ -5,20 +5,22 @@ use std::{
     io,
     ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
     time::Duration,
 };
 
 use super::record;
 use crate::{
+    codec::Payload,
     ids::WorkId,
-    link::{Link, LinkState, Payload, Started, socket::SocketLink},
+    link::{Link, LinkState, Started, socket::SocketLink},
     shm::{
         Region,
         call_ring::{self, CallQueue, Entry, Full, Source},
         result_ring::ResultReader,
     },
     sys::futex,
-    wire::{Boot, CallItem, CallOutcome, FromWorker, MAX_DESCRIPTORS, ResultItem, WireError},
+    wire::{Boot, CallItem, CallOutcome, FromWorker, ResultItem},
 };
 
 /// How many records one turn takes at most.
@@ -59,8 +61,7 @@ pub struct RingLink {
 struct Kept {
     call: CallItem,
     timed: bool,
-    payload: Payload,
-    descriptors: Vec<OwnedFd>,
+    payload: Arc<Payload>,
 }
 
 impl RingLink {
@@ -103,8 +104,7 @@ impl RingLink {
         &mut self,
         call: CallItem,
         timed: bool,
-        payload: &Payload,
-        descriptors: &mut Vec<OwnedFd>,
+        payload: &Arc<Payload>,
     ) -> io::Result<Result<(), Full>> {
         let entry = Entry {
             work_id: call.work_id.0,
@@ -113,15 +113,13 @@ impl RingLink {
             count: call.count,
             timed,
         };
-        let pushed = if descriptors.is_empty() && self.calls.takes(payload.len()) {
-            self.calls.push(&entry, Source::Bytes(payload))
+        let pushed = if payload.descriptors().is_empty() && self.calls.takes(payload.len()) {
+            self.calls.push(&entry, Source::Bytes(payload.bytes()))
         } else {
             if self.calls.room() == 0 {
                 return Ok(Err(Full));
             }
-            let descriptors = std::mem::take(descriptors);
-            self.socket
-                .send_call_with_fds(call, payload.clone(), descriptors)?;
+            self.socket.send_call(call, Arc::clone(payload))?;
             self.calls.push(&entry, Source::Stream)
         };
         if pushed.is_ok() && self.region.worker_bell().must_ring() {
@@ -132,14 +130,8 @@ impl RingLink {
 
     /// Queues calls that were kept, as far as there is room.
     fn queue_kept(&mut self) -> io::Result<()> {
-        while let Some(mut kept) = self.kept.pop_front() {
-            let Kept {
-                call,
-                timed,
-                ref payload,
-                ref mut descriptors,
-            } = kept;
-            if self.queue(call, timed, payload, descriptors)?.is_err() {
+        while let Some(kept) = self.kept.pop_front() {
+            if self.queue(kept.call, kept.timed, &kept.payload)?.is_err() {
                 self.kept.push_front(kept);
                 return Ok(());
             }
@@ -155,7 +147,7 @@ impl RingLink {
         let result = self.socket.drive(&mut self.arrived);
         for message in self.arrived.drain(..) {
             match message {
-                FromWorker::Doorbell => {}
+                FromWorker::Doorbell | FromWorker::Descriptors => {}
                 FromWorker::Bye => self.bye = true,
                 FromWorker::Result(result) => self.streamed.push_back(result),
                 FromWorker::Ready => {
@@ -239,35 +231,22 @@ impl RingLink {
 
 impl Link for RingLink {
     #[inline]
-    fn send_call(&mut self, call: CallItem, payload: Payload) -> io::Result<()> {
-        self.send_call_with_fds(call, payload, Vec::new())
-    }
-
-    fn send_call_with_fds(
-        &mut self,
-        call: CallItem,
-        payload: Payload,
-        mut fds: Vec<OwnedFd>,
-    ) -> io::Result<()> {
-        if fds.len() > MAX_DESCRIPTORS {
-            return Err(WireError::Descriptors.into());
-        }
+    fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()> {
         let timed = self.timed;
-        if self.kept.is_empty() && self.queue(call, timed, &payload, &mut fds)?.is_ok() {
+        if self.kept.is_empty() && self.queue(call, timed, &payload)?.is_ok() {
             return Ok(());
         }
         self.kept.push_back(Kept {
             call,
             timed,
             payload,
-            descriptors: fds,
         });
         Ok(())
     }
 
-    fn send_boot(&mut self, boot: &Boot) -> io::Result<()> {
-        let descriptor = self.descriptor.take().into_iter().collect();
-        self.socket.send_boot_with_fds(boot, descriptor)
+    fn send_boot(&mut self, boot: &Boot, mut descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        descriptors.extend(self.descriptor.take());
+        self.socket.send_boot(boot, descriptors)
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {

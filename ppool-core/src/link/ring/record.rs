@@ -31,7 +31,7 @@ pub(super) fn head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> Recor
 pub(super) fn result(record: Record) -> Result<Option<ResultItem>, Broken> {
     let Record { head, count, bytes } = record;
     let outcome = match head.kind {
-        VALUE => CallOutcome::Value(bytes),
+        VALUE => CallOutcome::Value(bytes.into()),
         VALUES => CallOutcome::Values {
             count,
             bytes,

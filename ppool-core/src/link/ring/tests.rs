@@ -15,10 +15,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{RingCall, RingCalls, RingControl, RingLink, RingResults, attach};
 use crate::{
+    codec::{Encoder, attach::Attached},
     ids::WorkId,
     link::{
-        Link, LinkState, Payload, Started, WorkerLink,
-        conformance::{self, Pair, call, collect, drive, pattern, value, watched},
+        Link, LinkState, Started, WorkerLink,
+        conformance::{self, Pair, call, collect, drive, pattern, shared, value, watched},
         socket::WorkerSocket,
     },
     sys::fcntl,
@@ -33,7 +34,7 @@ struct Worker {
     results: Mutex<RingResults>,
     /// What came by the socket, but for calls.
     messages: Mutex<(mpsc::Receiver<ToWorker>, Option<ToWorker>)>,
-    descriptors: Mutex<Vec<OwnedFd>>,
+    descriptors: Mutex<Attached>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -68,7 +69,7 @@ impl Worker {
         let Some(mut call) = calls.try_next()? else {
             return Ok(None);
         };
-        *self.descriptors.lock().unwrap() = call.take_descriptors();
+        *self.descriptors.lock().unwrap() = call.take_attached();
         let message = ToWorker::Call {
             item: call.item(),
             payload: calls.arguments(&call).to_vec(),
@@ -78,9 +79,16 @@ impl Worker {
     }
 }
 
+/// A value of these bytes, as a worker leaves it.
+fn encoded(bytes: &[u8]) -> Encoder {
+    let mut encoder = Encoder::new();
+    encoder.put(bytes).unwrap();
+    encoder
+}
+
 impl WorkerLink for Worker {
     fn recv(&self) -> io::Result<Option<ToWorker>> {
-        self.descriptors.lock().unwrap().clear();
+        *self.descriptors.lock().unwrap() = Attached::default();
         let (receiver, pending) = &mut *self.messages.lock().unwrap();
         loop {
             let mut ended = false;
@@ -104,7 +112,7 @@ impl WorkerLink for Worker {
         }
     }
 
-    fn take_descriptors(&self) -> Vec<OwnedFd> {
+    fn take_descriptors(&self) -> Attached {
         std::mem::take(&mut self.descriptors.lock().unwrap())
     }
 
@@ -125,9 +133,12 @@ impl WorkerLink for Worker {
         attempt: u32,
         index: u32,
         value: &[u8],
+        descriptors: Vec<OwnedFd>,
     ) -> io::Result<()> {
         let mut results = self.results.lock().unwrap();
-        results.value(work_id, attempt, index, value)?;
+        let mut encoder = encoded(value);
+        encoder.set_descriptors(descriptors);
+        results.value(work_id, attempt, index, &mut encoder)?;
         results.publish()
     }
 
@@ -167,7 +178,7 @@ fn items(id: u64, count: u32) -> CallItem {
 }
 
 fn send(link: &mut RingLink, id: u64) {
-    let payload = Payload::new(id.to_le_bytes().to_vec());
+    let payload = shared(id.to_le_bytes().to_vec());
     link.send_call(call(id), payload).unwrap();
 }
 
@@ -180,7 +191,12 @@ fn run(calls: &mut RingCalls, results: &mut RingResults) -> Option<u64> {
     let call = try_next(calls)?;
     let item = call.item();
     results
-        .value(item.work_id, item.attempt, 0, calls.arguments(&call))
+        .value(
+            item.work_id,
+            item.attempt,
+            0,
+            &mut encoded(calls.arguments(&call)),
+        )
         .unwrap();
     calls.release(call, 0);
     results.publish().unwrap();
@@ -226,7 +242,7 @@ impl Map for Vec<u64> {
 #[test]
 fn a_call_can_be_revoked_until_it_starts_wherever_it_is() {
     let (mut parent, socket, (mut calls, mut results, control)) = ends();
-    let big = Payload::new(pattern(1 << 20));
+    let big = shared(pattern(1 << 20));
     send(&mut parent, 0);
     parent.send_call(call(1), big.clone()).unwrap();
     send(&mut parent, 2);
@@ -245,7 +261,7 @@ fn a_call_can_be_revoked_until_it_starts_wherever_it_is() {
             let Some(ToWorker::Call { item, payload }) = socket.recv().unwrap() else {
                 panic!("a call is expected");
             };
-            control.deliver(item, payload, Vec::new());
+            control.deliver(item, payload, Attached::default());
         }
     });
     let mut up = Vec::new();
@@ -269,7 +285,9 @@ fn run_or_drop(calls: &mut RingCalls, results: &mut RingResults) -> Option<u64> 
     let call = try_next(calls)?;
     let item = call.item();
     assert!(matches!(calls.arguments(&call).len(), 8 | 0x10_0000));
-    results.value(item.work_id, 1, 0, b"").unwrap();
+    results
+        .value(item.work_id, 1, 0, &mut encoded(b""))
+        .unwrap();
     calls.release(call, 0);
     results.publish().unwrap();
     Some(item.work_id.0)
@@ -332,7 +350,9 @@ fn a_worker_that_sleeps_is_woken_by_a_call_and_by_the_end() {
             let mut ran = 0;
             while let Some(call) = calls.next().unwrap() {
                 let item = call.item();
-                results.value(item.work_id, 1, 0, b"").unwrap();
+                results
+                    .value(item.work_id, 1, 0, &mut encoded(b""))
+                    .unwrap();
                 calls.release(call, 0);
                 results.publish().unwrap();
                 ran += 1;
@@ -392,18 +412,22 @@ fn values(id: u64, index: u32, values: &[&[u8]], spent: u64) -> FromWorker {
 #[test]
 fn the_values_of_a_call_of_several_items_come_together() {
     let (mut parent, _socket, (mut calls, mut results, _control)) = ends();
-    parent.send_call(items(1, 5), Payload::default()).unwrap();
+    parent.send_call(items(1, 5), Arc::default()).unwrap();
     let call = try_next(&mut calls).unwrap();
     assert_eq!(calls.claim_items(&call, 3), Some(0..3));
-    results.add_value(WorkId(1), 1, 0, b"a").unwrap();
-    results.add_value(WorkId(1), 1, 1, b"").unwrap();
+    results
+        .add_value(WorkId(1), 1, 0, &mut encoded(b"a"))
+        .unwrap();
+    results
+        .add_value(WorkId(1), 1, 1, &mut encoded(b""))
+        .unwrap();
     let large = pattern(200_000);
     let id = WorkId(1);
     // A large one has its place among them.
     let mut up = Vec::new();
     thread::scope(|scope| {
         scope.spawn(|| {
-            results.add_value(id, 1, 2, &large).unwrap();
+            results.add_value(id, 1, 2, &mut encoded(&large)).unwrap();
             results.publish().unwrap();
         });
         while up.len() < 2 {
@@ -419,10 +443,14 @@ fn the_values_of_a_call_of_several_items_come_together() {
     let third = FromWorker::Result(ResultItem { index: 2, ..third });
     assert!(up == [values(1, 0, &[b"a", b""], 0), third]);
 
-    parent.send_call(items(2, 2), Payload::default()).unwrap();
+    parent.send_call(items(2, 2), Arc::default()).unwrap();
     let call = try_next(&mut calls).unwrap();
-    results.add_value(WorkId(2), 1, 0, b"x").unwrap();
-    results.add_value(WorkId(2), 1, 1, b"yz").unwrap();
+    results
+        .add_value(WorkId(2), 1, 0, &mut encoded(b"x"))
+        .unwrap();
+    results
+        .add_value(WorkId(2), 1, 1, &mut encoded(b"yz"))
+        .unwrap();
     calls.release(call, 77);
     results.publish().unwrap();
     let mut up = Vec::new();
@@ -435,15 +463,19 @@ fn the_values_of_a_call_of_several_items_come_together() {
 fn after_a_death_it_is_known_what_was_done_what_ran_and_what_did_not_start() {
     let (mut parent, socket, (mut calls, mut results, control)) = ends();
     send(&mut parent, 0);
-    parent.send_call(items(1, 9), Payload::default()).unwrap();
+    parent.send_call(items(1, 9), Arc::default()).unwrap();
     send(&mut parent, 2);
     send(&mut parent, 3);
     assert!(parent.revoke(WorkId(3)));
     run(&mut calls, &mut results).unwrap();
     let call = try_next(&mut calls).unwrap();
     assert_eq!(calls.claim_items(&call, 4), Some(0..4));
-    results.add_value(WorkId(1), 1, 0, b"a").unwrap();
-    results.add_value(WorkId(1), 1, 1, b"b").unwrap();
+    results
+        .add_value(WorkId(1), 1, 0, &mut encoded(b"a"))
+        .unwrap();
+    results
+        .add_value(WorkId(1), 1, 1, &mut encoded(b"b"))
+        .unwrap();
     drop((call, calls, results, control, socket));
 
     let mut up = Vec::new();
@@ -464,9 +496,11 @@ fn after_a_death_it_is_known_what_was_done_what_ran_and_what_did_not_start() {
 #[test]
 fn the_rest_of_a_dead_worker_is_taken_although_its_socket_stays_open() {
     let (mut parent, socket, (mut calls, mut results, _control)) = ends();
-    parent.send_call(items(1, 9), Payload::default()).unwrap();
+    parent.send_call(items(1, 9), Arc::default()).unwrap();
     let _call = try_next(&mut calls).unwrap();
-    results.add_value(WorkId(1), 1, 0, b"a").unwrap();
+    results
+        .add_value(WorkId(1), 1, 0, &mut encoded(b"a"))
+        .unwrap();
     // By the socket, and not announced in the ring.
     let FromWorker::Result(second) = value(1, b"b") else {
         panic!("it is a result");
@@ -482,7 +516,9 @@ fn the_rest_of_a_dead_worker_is_taken_although_its_socket_stays_open() {
 #[test]
 fn damaged_memory_is_an_error() {
     let (mut parent, _socket, (_calls, mut results, _control)) = ends();
-    results.value(WorkId(1), 0, 0, b"fine").unwrap();
+    results
+        .value(WorkId(1), 0, 0, &mut encoded(b"fine"))
+        .unwrap();
     results.publish().unwrap();
     results.damage();
     let mut up = Vec::new();

@@ -16,6 +16,7 @@ use std::{
 
 use super::record::{STREAMED, VALUE, VALUES, head};
 use crate::{
+    codec::{Encoder, attach::Attached},
     ids::WorkId,
     link::WorkerLink,
     shm::{
@@ -81,12 +82,12 @@ struct Streams {
 struct Stream {
     id: (WorkId, u32),
     payload: Vec<u8>,
-    descriptors: Vec<OwnedFd>,
+    attached: Attached,
 }
 
 impl RingControl {
     /// Hands over a call that came by the socket. Its slot says when it runs, or that it doesn't.
-    pub fn deliver(&self, item: CallItem, payload: Vec<u8>, descriptors: Vec<OwnedFd>) {
+    pub fn deliver(&self, item: CallItem, payload: Vec<u8>, attached: Attached) {
         let id = (item.work_id, item.attempt);
         let mut streams = lock(&self.streams);
         if streams.unwanted.front() == Some(&id) {
@@ -96,7 +97,7 @@ impl RingControl {
         streams.here.push_back(Stream {
             id,
             payload,
-            descriptors,
+            attached,
         });
         drop(streams);
         self.changed.notify_one();
@@ -175,9 +176,12 @@ impl RingCall {
     }
 
     /// Takes the descriptors that came with it.
-    pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+    #[inline]
+    pub fn take_attached(&mut self) -> Attached {
         let stream = self.stream.as_mut();
-        stream.map_or_else(Vec::new, |stream| std::mem::take(&mut stream.descriptors))
+        stream.map_or_else(Attached::default, |stream| {
+            std::mem::take(&mut stream.attached)
+        })
     }
 
     /// Frees arguments that take much memory; they are not needed any more.
@@ -311,7 +315,7 @@ pub struct RingResults {
 }
 
 impl RingResults {
-    /// Stages a value.
+    /// Stages a value: what was encoded, and the descriptors that belong to it.
     ///
     /// # Errors
     /// [`io::ErrorKind::BrokenPipe`] when the parent is gone.
@@ -321,15 +325,13 @@ impl RingResults {
         work_id: WorkId,
         attempt: u32,
         index: u32,
-        value: &[u8],
+        value: &mut Encoder,
     ) -> io::Result<()> {
-        if !self.writer.takes(value.len()) {
-            self.publish()?;
-            self.socket.send_value(work_id, attempt, index, value)?;
-            return self.streamed(work_id, attempt, index);
+        if value.has_descriptors() || !self.writer.takes(value.len()) {
+            return self.stream_value(work_id, attempt, index, value);
         }
         let head = head(VALUE, work_id, attempt, index);
-        self.write(|writer| writer.stage(head, value))
+        self.write(|writer| writer.stage(head, value.bytes()))
     }
 
     /// Adds a value of a call of several items. Until it is published, it is lost to the parent only
@@ -343,12 +345,13 @@ impl RingResults {
         work_id: WorkId,
         attempt: u32,
         index: u32,
-        value: &[u8],
+        value: &mut Encoder,
     ) -> io::Result<()> {
         let len = (value.len() as u64).to_le_bytes();
-        if !self.writer.takes(len.len() + value.len()) {
+        if value.has_descriptors() || !self.writer.takes(len.len() + value.len()) {
             return self.value(work_id, attempt, index, value);
         }
+        let value = value.bytes();
         let head = head(VALUES, work_id, attempt, index);
         if self.writer.add(head, [&len, value]).is_ok() {
             return Ok(());
@@ -356,6 +359,22 @@ impl RingResults {
         // The record was full; the parent gets it now.
         self.publish()?;
         self.write(|writer| writer.add(head, [&len, value]))
+    }
+
+    /// Sends a value that is too large for the ring, or has descriptors.
+    #[cold]
+    fn stream_value(
+        &mut self,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        value: &mut Encoder,
+    ) -> io::Result<()> {
+        self.publish()?;
+        let descriptors = value.take_descriptors();
+        self.socket
+            .send_value(work_id, attempt, index, value.bytes(), descriptors)?;
+        self.streamed(work_id, attempt, index)
     }
 
     /// Stages a result that is no value. What has no place in the ring is sent by the socket.

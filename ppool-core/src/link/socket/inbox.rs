@@ -49,6 +49,11 @@ impl<M: Message> Inbox<M> {
         frame
     }
 
+    /// Whether no message is under way.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.assembler.is_between_messages()
+    }
+
     /// Reads once. Call it only when [`Inbox::next`] has none.
     ///
     /// `read` reads into a buffer; it alone sees the start of a message, where descriptors can come

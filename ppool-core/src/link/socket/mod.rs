@@ -4,6 +4,7 @@
 //! payloads are written from where they lie and read into where they stay: the kernel's copy is the
 //! only one.
 
+mod arrivals;
 mod inbox;
 mod outbox;
 mod parent;

@@ -3,10 +3,16 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ops::Range,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
 };
 
-use crate::{link::Payload, sys::fd_passing, wire::Head};
+use crate::{
+    codec::Payload,
+    sys::fd_passing,
+    wire::{Head, MAX_DESCRIPTORS, ToWorker, WireError},
+};
 
 /// What one turn writes at most, about.
 const WRITE_BOUND: usize = 1 << 20;
@@ -27,14 +33,23 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Outgoing {
     head: Head,
-    tail: Payload,
-    /// Go with the message's first byte.
-    descriptors: Vec<OwnedFd>,
+    payload: Arc<Payload>,
+    /// Which descriptors of the payload go with the message's first byte.
+    descriptors: Range<usize>,
+    /// Whether the bytes of the payload are the message's tail, or those of one behind it.
+    has_tail: bool,
 }
 
 impl Outgoing {
+    fn tail(&self) -> &[u8] {
+        match self.has_tail {
+            true => self.payload.bytes(),
+            false => &[],
+        }
+    }
+
     fn len(&self) -> usize {
-        self.head.bytes().len() + self.tail.len()
+        self.head.bytes().len() + self.tail().len()
     }
 }
 
@@ -48,15 +63,29 @@ impl Outbox {
         self.broken
     }
 
-    /// Appends a message, to be written by [`Outbox::flush`].
-    pub(super) fn push(&mut self, head: Head, tail: Payload, descriptors: Vec<OwnedFd>) {
-        if !self.broken {
-            self.waiting.push_back(Outgoing {
-                head,
-                tail,
-                descriptors,
-            });
+    /// Appends a message with a payload, to be written by [`Outbox::flush`].
+    pub(super) fn push(&mut self, head: Head, payload: Arc<Payload>) -> Result<(), WireError> {
+        if self.broken {
+            return Ok(());
         }
+        let count = payload.descriptors().len();
+        let mut sent = 0;
+        while count - sent > MAX_DESCRIPTORS {
+            self.waiting.push_back(Outgoing {
+                head: ToWorker::descriptors().with_descriptors(MAX_DESCRIPTORS)?,
+                payload: Arc::clone(&payload),
+                descriptors: sent..sent + MAX_DESCRIPTORS,
+                has_tail: false,
+            });
+            sent += MAX_DESCRIPTORS;
+        }
+        self.waiting.push_back(Outgoing {
+            head: head.with_descriptors(count - sent)?,
+            payload,
+            descriptors: sent..count,
+            has_tail: true,
+        });
+        Ok(())
     }
 
     /// Writes what the socket takes, up to a bound.
@@ -87,7 +116,7 @@ impl Outbox {
             if at > 0 && !message.descriptors.is_empty() || count + 2 > MAX_PARTS {
                 break;
             }
-            for bytes in [message.head.bytes(), &message.tail[..]] {
+            for bytes in [message.head.bytes(), message.tail()] {
                 let rest = &bytes[skip.min(bytes.len())..];
                 skip -= bytes.len() - rest.len();
                 if !rest.is_empty() {
@@ -100,7 +129,8 @@ impl Outbox {
         let descriptors: Vec<BorrowedFd<'_>> = first
             .filter(|_| self.written == 0)
             .into_iter()
-            .flat_map(|first| first.descriptors.iter().map(AsFd::as_fd))
+            .flat_map(|first| &first.payload.descriptors()[first.descriptors.clone()])
+            .map(AsFd::as_fd)
             .collect();
         let sent = fd_passing::send(socket, &parts[..count], &descriptors)?;
         self.remove(sent);
@@ -110,13 +140,9 @@ impl Outbox {
     /// Forgets what was sent.
     fn remove(&mut self, sent: usize) {
         self.written += sent;
-        while let Some(first) = self.waiting.front_mut()
-            && self.written > 0
+        while let Some(first) = self.waiting.front()
+            && self.written >= first.len()
         {
-            if self.written < first.len() {
-                first.descriptors.clear();
-                return;
-            }
             self.written -= first.len();
             self.waiting.pop_front();
         }

@@ -1,7 +1,7 @@
 //! The parent's end.
 
 use std::{
-    io::{self, Read},
+    io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
@@ -10,12 +10,16 @@ use std::{
 };
 
 use super::{
+    arrivals::Arrivals,
     inbox::{Arrival, Inbox},
     outbox::Outbox,
 };
 use crate::{
-    link::{Link, LinkState, Payload},
-    wire::{Boot, CallItem, Encoded, FromWorker, Head, ToWorker, WireError},
+    codec::{Payload, attach::Attached},
+    link::{Link, LinkState},
+    wire::{
+        Boot, CallItem, CallOutcome, Encoded, FromWorker, Head, ResultItem, ToWorker, WireError,
+    },
 };
 
 /// What one turn reads at most, about.
@@ -27,6 +31,7 @@ pub struct SocketLink {
     socket: UnixStream,
     outbox: Outbox,
     inbox: Inbox<FromWorker>,
+    arrivals: Arrivals,
     state: LinkState,
     /// Whether the worker was gone before it had read all that was written.
     reset: bool,
@@ -44,24 +49,14 @@ impl SocketLink {
             socket,
             outbox: Outbox::default(),
             inbox: Inbox::new(),
+            arrivals: Arrivals::default(),
             state: LinkState::Open,
             reset: false,
         })
     }
 
-    /// Sends the worker's first message, and descriptors that it gets copies of.
-    pub(in crate::link) fn send_boot_with_fds(
-        &mut self,
-        boot: &Boot,
-        fds: Vec<OwnedFd>,
-    ) -> io::Result<()> {
-        let Encoded { head, tail } = boot.encode();
-        self.send(head, Arc::new(tail.into_owned()), fds)
-    }
-
-    fn send(&mut self, head: Head, tail: Payload, fds: Vec<OwnedFd>) -> io::Result<()> {
-        let head = head.with_descriptors(fds.len())?;
-        self.outbox.push(head, tail, fds);
+    fn send(&mut self, head: Head, payload: Arc<Payload>) -> io::Result<()> {
+        self.outbox.push(head, payload)?;
         self.outbox.flush(self.socket.as_fd())
     }
 
@@ -70,17 +65,18 @@ impl SocketLink {
         let mut bound = READ_BOUND;
         loop {
             while let Some(frame) = self.inbox.next()? {
-                if frame.descriptors > 0 {
-                    // No message of a worker brings any. `read` below takes none in, so the kernel
-                    // has closed them.
-                    return Err(WireError::Descriptors.into());
+                self.arrivals.claim(frame.descriptors)?;
+                if frame.message != FromWorker::Descriptors {
+                    up.push(with_attached(frame.message, self.arrivals.take())?);
                 }
-                up.push(frame.message);
+            }
+            if self.inbox.is_between_messages() {
+                self.arrivals.drop_unclaimed();
             }
             if bound == 0 {
                 return Ok(());
             }
-            let read = |buffer: &mut [u8]| (&self.socket).read(buffer);
+            let read = |buffer: &mut [u8]| self.arrivals.receive(self.socket.as_fd(), buffer);
             match self.inbox.read(read, &self.socket)? {
                 Arrival::More(arrived) => bound = bound.saturating_sub(arrived),
                 // One more turn of the loop to give out what has come.
@@ -96,21 +92,18 @@ impl SocketLink {
 }
 
 impl Link for SocketLink {
-    fn send_call_with_fds(
-        &mut self,
-        call: CallItem,
-        payload: Payload,
-        fds: Vec<OwnedFd>,
-    ) -> io::Result<()> {
-        self.send(call.head(payload.len()), payload, fds)
+    fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()> {
+        self.send(call.head(payload.len()), payload)
     }
 
-    fn send_boot(&mut self, boot: &Boot) -> io::Result<()> {
-        self.send_boot_with_fds(boot, Vec::new())
+    fn send_boot(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let Encoded { head, tail } = boot.encode();
+        let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
+        self.send(head, Arc::new(payload))
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {
-        self.send(ToWorker::sentinel().head, Payload::default(), Vec::new())
+        self.send(ToWorker::sentinel().head, Arc::default())
     }
 
     fn wants_write(&self) -> bool {
@@ -127,6 +120,27 @@ impl Link for SocketLink {
             self.receive(up)?;
         }
         Ok(self.state)
+    }
+}
+
+/// A message, with the descriptors that came with it. Only values bring any.
+fn with_attached(message: FromWorker, attached: Attached) -> Result<FromWorker, WireError> {
+    if attached.is_empty() && !attached.is_incomplete() {
+        return Ok(message);
+    }
+    match message {
+        FromWorker::Result(ResultItem {
+            work_id,
+            attempt,
+            index,
+            outcome: CallOutcome::Value(value),
+        }) => Ok(FromWorker::Result(ResultItem {
+            work_id,
+            attempt,
+            index,
+            outcome: CallOutcome::Value(value.and_received(attached)),
+        })),
+        _ => Err(WireError::Descriptors),
     }
 }
 

@@ -39,7 +39,9 @@ fn half_a_message_of_a_worker_that_died_is_dropped() {
     let (mut parent, worker) = bare_worker();
     let whole = WorkerSocket::new(worker.try_clone().unwrap().into());
     whole.send(&FromWorker::Ready).unwrap();
-    whole.send_value(WorkId(1), 0, 0, &[1; 20_000]).unwrap();
+    whole
+        .send_value(WorkId(1), 0, 0, &[1; 20_000], Vec::new())
+        .unwrap();
     // The head of a value of 100,000 bytes, and some of them.
     let head = ResultItem::value_head(WorkId(2), 0, 0, 100_000);
     (&worker).write_all(head.bytes()).unwrap();
@@ -65,7 +67,7 @@ fn what_is_no_message_is_an_error_after_the_messages_before_it() {
 
 /// LINK-2: a worker can't fill its parent's table of descriptors.
 #[test]
-fn descriptors_of_a_worker_are_closed() {
+fn descriptors_that_no_message_speaks_of_are_closed() {
     watched(|| {
         let (mut parent, worker) = bare_worker();
         let (sent, mut witness) = UnixStream::pair().unwrap();
@@ -102,7 +104,7 @@ proptest! {
         let sent = values.clone();
         let sends = thread::spawn(move || {
             for value in sent {
-                worker.send_value(WorkId(1), 0, 0, &value).unwrap();
+                worker.send_value(WorkId(1), 0, 0, &value, Vec::new()).unwrap();
             }
         });
         let mut up = Vec::new();
@@ -115,7 +117,7 @@ proptest! {
             .map(|message| match message {
                 FromWorker::Result(ResultItem {
                     outcome: CallOutcome::Value(bytes), ..
-                }) => bytes,
+                }) => bytes.bytes().to_vec(),
                 _ => panic!("a value is expected"),
             })
             .collect();

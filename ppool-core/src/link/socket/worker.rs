@@ -1,22 +1,25 @@
 //! The worker's end.
 
 use std::{
-    collections::VecDeque,
     io::{self, IoSlice},
     net::Shutdown,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::inbox::{Arrival, Inbox};
+use super::{
+    arrivals::Arrivals,
+    inbox::{Arrival, Inbox},
+};
 use crate::{
+    codec::attach::Attached,
     ids::WorkId,
     link::WorkerLink,
     sys::fd_passing,
-    wire::{Encoded, Frame, FromWorker, MAX_DESCRIPTORS, Message, ResultItem, ToWorker, WireError},
+    wire::{Encoded, Frame, FromWorker, Head, MAX_DESCRIPTORS, Message, ResultItem, ToWorker},
 };
 
 /// The worker's end of a socket pair.
@@ -32,9 +35,9 @@ pub struct WorkerSocket {
 struct Receiving {
     inbox: Inbox<ToWorker>,
     /// Descriptors that have come, of messages that are not yet given out.
-    arrived: VecDeque<OwnedFd>,
+    arrivals: Arrivals,
     /// The descriptors of the message that was given out last.
-    current: Vec<OwnedFd>,
+    current: Attached,
 }
 
 impl WorkerSocket {
@@ -45,19 +48,38 @@ impl WorkerSocket {
             socket: UnixStream::from(fd),
             receiving: Mutex::new(Receiving {
                 inbox: Inbox::new(),
-                arrived: VecDeque::new(),
-                current: Vec::new(),
+                arrivals: Arrivals::default(),
+                current: Attached::default(),
             }),
             sending: Mutex::new(()),
         }
     }
 
-    fn write(&self, head: &[u8], tail: &[u8]) -> io::Result<()> {
+    /// Writes a message; those of its descriptors that don't go with it before it.
+    fn write(&self, head: Head, tail: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let _one_at_a_time = lock(&self.sending);
-        let mut parts = &mut [IoSlice::new(head), IoSlice::new(tail)][..];
+        let mut descriptors = descriptors;
+        while descriptors.len() > MAX_DESCRIPTORS {
+            let (first, rest) = descriptors.split_at(MAX_DESCRIPTORS);
+            self.write_part(FromWorker::descriptors(), &[], first)?;
+            descriptors = rest;
+        }
+        self.write_part(head, tail, descriptors)
+    }
+
+    fn write_part(
+        &self,
+        head: Head,
+        tail: &[u8],
+        mut descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let head = head.with_descriptors(descriptors.len())?;
+        let mut parts = &mut [IoSlice::new(head.bytes()), IoSlice::new(tail)][..];
         while !parts.is_empty() {
-            let sent = fd_passing::send(self.socket.as_fd(), parts, &[])?;
+            let sent = fd_passing::send(self.socket.as_fd(), parts, descriptors)?;
             IoSlice::advance_slices(&mut parts, sent);
+            // They went with the first byte.
+            descriptors = &[];
         }
         Ok(())
     }
@@ -68,43 +90,41 @@ impl WorkerLink for WorkerSocket {
         let mut receiving = lock(&self.receiving);
         let Receiving {
             inbox,
-            arrived,
+            arrivals,
             current,
         } = &mut *receiving;
-        current.clear();
+        *current = Attached::default();
         loop {
             if let Some(Frame {
                 message,
                 descriptors,
             }) = inbox.next()?
             {
-                let descriptors = usize::from(descriptors);
-                if descriptors > arrived.len() {
-                    return Err(WireError::Descriptors.into());
+                arrivals.claim(descriptors)?;
+                if message == ToWorker::Descriptors {
+                    continue;
                 }
-                current.extend(arrived.drain(..descriptors));
+                *current = arrivals.take();
                 return Ok(Some(message));
             }
-            let read =
-                |buffer: &mut [u8]| fd_passing::receive(self.socket.as_fd(), buffer, arrived);
+            if inbox.is_between_messages() {
+                arrivals.drop_unclaimed();
+            }
+            let read = |buffer: &mut [u8]| arrivals.receive(self.socket.as_fd(), buffer);
             let arrival = inbox.read(read, &self.socket)?;
             if matches!(arrival, Arrival::End | Arrival::Reset) {
                 return Ok(None);
             }
-            // Those of a message under way and of one that begins behind it; no sender has more.
-            if arrived.len() > 2 * MAX_DESCRIPTORS {
-                return Err(WireError::Descriptors.into());
-            }
         }
     }
 
-    fn take_descriptors(&self) -> Vec<OwnedFd> {
+    fn take_descriptors(&self) -> Attached {
         std::mem::take(&mut lock(&self.receiving).current)
     }
 
     fn send(&self, message: &FromWorker) -> io::Result<()> {
         let Encoded { head, tail } = message.encode();
-        self.write(head.bytes(), &tail)
+        self.write(head, &tail, &[])
     }
 
     fn send_value(
@@ -113,9 +133,11 @@ impl WorkerLink for WorkerSocket {
         attempt: u32,
         index: u32,
         value: &[u8],
+        descriptors: Vec<OwnedFd>,
     ) -> io::Result<()> {
         let head = ResultItem::value_head(work_id, attempt, index, value.len());
-        self.write(head.bytes(), value)
+        let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        self.write(head, value, &descriptors)
     }
 
     fn stop_receiving(&self) -> io::Result<()> {

@@ -8,11 +8,11 @@ use crate::{
 };
 
 /// Decodes the arguments in `args`, runs the task, and encodes its result.
-pub(super) fn invoke(entry: &TaskEntry, args: &[u8]) -> CallOutcome {
+pub(super) fn invoke(entry: &TaskEntry, args: Decoder<'_>) -> CallOutcome {
     let mut output = Encoder::new();
-    let mut invocation = Invocation::new(Decoder::new(args), &mut output);
+    let mut invocation = Invocation::new(args, &mut output);
     match panic::caught(|| entry.invoke(&mut invocation)) {
-        Ok(Ok(())) => CallOutcome::Value(output.into_bytes()),
+        Ok(Ok(())) => CallOutcome::Value(output.into_payload()),
         Ok(Err(InvokeError::Decode(parameter, error))) => decode(parameter, error.0),
         Ok(Err(InvokeError::Encode(error))) => CallOutcome::Encode { message: error.0 },
         Err(panic) => match invocation.stage() {

@@ -7,7 +7,7 @@ use std::{
 
 use super::invoke::invoke;
 use crate::{
-    codec::ChunkReader,
+    codec::{ChunkReader, Decoder, attach::Attached},
     error::{BrokenPool, TaskError, TaskErrorKind},
     future::Outcome,
     ids::WorkId,
@@ -78,12 +78,15 @@ impl QueueManager {
     }
 
     fn run_calls(&self, cargo: &Cargo, id: WorkId, count: u32) {
-        let mut chunk = ChunkReader::new(&cargo.payload);
+        let payload = &cargo.payload;
+        let attached = payload.attached();
+        let mut chunk = ChunkReader::new(payload.bytes());
         for index in 0..count {
             let args = match count {
-                1 => &cargo.payload[..],
+                1 => payload.bytes(),
                 _ => chunk.next().unwrap_or_default(),
             };
+            let args = Decoder::new(args).with_attached(&attached);
             cargo.sink.starts();
             let outcome = outcome_of(cargo.entry, id, invoke(cargo.entry, args));
             self.resolve_here(cargo, index, outcome);
@@ -109,7 +112,8 @@ impl QueueManager {
             return Ok(());
         }
         if let Some(initializer) = &self.settings.boot.initializer {
-            initialize(initializer, registry).map_err(|message| {
+            let attached = Attached::copies_of(&self.settings.descriptors[0]);
+            initialize(initializer, &attached, registry).map_err(|message| {
                 BrokenPool::new(format!("the pool could not start: {message}"))
             })?;
         }
@@ -176,18 +180,25 @@ impl QueueManager {
             && let Ok(registry) = Registry::get()
         {
             // There is no call that its failure could fail.
-            let _ = find(finalizer, registry).map(|entry| invoke(entry, &finalizer.payload));
+            let attached = Attached::copies_of(&self.settings.descriptors[1]);
+            let arguments = Decoder::new(&finalizer.payload).with_attached(&attached);
+            let _ = find(finalizer, registry).map(|entry| invoke(entry, arguments));
         }
         *is_ready = false;
     }
 }
 
 /// Runs the initializer; the error says what went wrong.
-fn initialize(initializer: &BootCall, registry: &Registry) -> Result<(), String> {
+fn initialize(
+    initializer: &BootCall,
+    attached: &Attached,
+    registry: &Registry,
+) -> Result<(), String> {
     let entry = find(initializer, registry)?;
     let name = entry.name();
-    match invoke(entry, &initializer.payload) {
-        CallOutcome::Value(output) => match initializer_failure(&output) {
+    let arguments = Decoder::new(&initializer.payload).with_attached(attached);
+    match invoke(entry, arguments) {
+        CallOutcome::Value(output) => match initializer_failure(output.bytes()) {
             Some(message) => Err(format!("the initializer `{name}` failed: {message}")),
             None => Ok(()),
         },
