@@ -87,6 +87,8 @@ pub use ppool_core::{
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
 
+pub use ppool_core::sync;
+
 /// What several processes have in common: handles that travel with calls and results.
 pub mod shared {
     pub use ppool_core::shared::Descriptor;

@@ -18,6 +18,7 @@ mod queue_manager;
 pub mod shared;
 mod shm;
 pub mod supervise;
+pub mod sync;
 pub mod sys;
 pub mod task;
 pub mod wire;

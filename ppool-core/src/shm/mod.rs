@@ -55,7 +55,7 @@
 //! ordinary memory, and model-checked with loom (`cfg(loom)`).
 
 mod arena;
-mod atomic;
+pub(crate) mod atomic;
 pub(crate) mod bell;
 pub(crate) mod call_ring;
 mod layout;
@@ -70,6 +70,7 @@ pub(crate) mod result_ring;
 #[cfg(all(test, loom))]
 mod models;
 
+pub(crate) use memory::Memory;
 pub(crate) use region::Region;
 
 use std::{fmt, io};

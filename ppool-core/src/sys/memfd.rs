@@ -89,6 +89,18 @@ impl Memfd {
         Ok(u64::try_from(stat.st_size).expect("a length is not negative"))
     }
 
+    /// `fstat(fd)`—what tells it from all other memory that exists meanwhile: its device and inode.
+    ///
+    /// # Errors
+    /// None is known.
+    ///
+    /// # References
+    /// - [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html)
+    pub fn key(&self) -> io::Result<(u64, u64)> {
+        let stat = fstat(&self.fd)?;
+        Ok((stat.st_dev, stat.st_ino))
+    }
+
     /// `ftruncate(fd, len)`—makes it longer. Existing mappings don't change.
     ///
     /// # Errors

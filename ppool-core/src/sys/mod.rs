@@ -7,7 +7,7 @@
 //! | `inherit` | `close_range`, `fcntl` | taking what was handed over, in the worker |
 //! | `pidfd` | `pidfd_open`, `pidfd_send_signal`, `waitid` | watching, signalling and reaping a worker |
 //! | `waitpid` | `kill`, `waitpid` | ending a worker that could not be watched |
-//! | `procfs` | `/proc/PID/status` | how much memory a process has used |
+//! | `procfs` | `/proc/PID/status`, `/proc/PID/stat` | how much memory a process has used, when it started |
 //! | `signal` | `sigaction`, `sigprocmask`, `prctl`, `raise` | what a worker ignores, and when it must die |
 //! | `epoll` | `epoll_create1`, `epoll_ctl`, `epoll_wait` | the one wait point (QM-2) |
 //! | `eventfd` | `eventfd` | waking that wait point |
@@ -17,6 +17,7 @@
 //! | `futex` | `futex` | sleeping on a word in that memory |
 //! | `fcntl` | `fcntl` | moving descriptors out of the way |
 //! | `limits` | `getrlimit` | how many descriptors and processes there may be, and whether they have run out |
+//! | `fork_hook` | `pthread_atfork` | learning that this process is a forked child |
 //! | `exit_hook` | `atexit` | draining pools when the process exits |
 //!
 //! # Invariants
@@ -50,6 +51,7 @@ pub mod eventfd;
 pub mod exit_hook;
 pub mod fcntl;
 pub mod fd_passing;
+pub mod fork_hook;
 pub mod futex;
 pub mod inherit;
 pub mod limits;

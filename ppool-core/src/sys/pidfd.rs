@@ -189,6 +189,17 @@ impl ExitWatch {
         }
     }
 
+    /// `poll(fd, POLLIN)`—whether the process has ended, reaped or not. Never blocks.
+    ///
+    /// # Errors
+    /// `ENOMEM` when the kernel has no memory.
+    ///
+    /// # References
+    /// - [pidfd_open(2)](https://man7.org/linux/man-pages/man2/pidfd_open.2.html)
+    pub fn is_over(&self) -> io::Result<bool> {
+        self.has_ended(PollTimeout::ZERO)
+    }
+
     /// `poll(fd, POLLIN)`—whether the process has ended, by whomever it was reaped.
     fn has_ended(&self, timeout: PollTimeout) -> io::Result<bool> {
         let mut watched = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];

@@ -23,6 +23,31 @@ pub fn peak_memory(pid: u32) -> io::Result<u64> {
     })
 }
 
+/// `/proc/PID/stat`, `starttime`—when a process started, in clock ticks after the system did. With the
+/// process id it names one process for ever, for ids are given again.
+///
+/// # Errors
+/// `ENOENT` or `ESRCH` when there is no such process. [`io::ErrorKind::InvalidData`] when the kernel
+/// says it in another form than it does today.
+///
+/// # References
+/// - [proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)
+pub fn start_time(pid: u32) -> io::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    start_of(&stat).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the process's stat names no start",
+        )
+    })
+}
+
+fn start_of(stat: &str) -> Option<u64> {
+    // The name in parentheses may hold anything; the start is the twentieth field after it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
 fn peak_of(status: &str) -> Option<u64> {
     let line = status
         .lines()
@@ -87,6 +112,15 @@ mod tests {
     #[test]
     fn this_process_has_used_memory() {
         assert!(peak_memory(std::process::id()).unwrap() > 100 << 10);
+    }
+
+    #[test]
+    fn a_process_starts_once() {
+        let pid = std::process::id();
+        assert_eq!(start_time(pid).unwrap(), start_time(pid).unwrap());
+        let stat = "7 (a) b) c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 9 1 18";
+        assert_eq!(start_of(stat), Some(4711));
+        assert_eq!(start_of("7 (x) S 1"), None);
     }
 
     #[test]

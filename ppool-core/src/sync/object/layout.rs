@@ -1,0 +1,39 @@
+//! Where what lies in the memory of an object.
+
+use std::mem::size_of;
+
+/// "ppsync" and the version of what this module and the algorithms describe.
+pub(crate) const MAGIC_VALUE: u64 = u64::from_le_bytes(*b"ppsync\0\x01");
+
+/// [`MAGIC_VALUE`].
+pub(crate) const MAGIC: usize = 0;
+/// Which kind of object it is.
+pub(crate) const KIND: usize = 8;
+/// A number of the kind's, which never changes.
+pub(crate) const PARAMETER: usize = 16;
+
+/// How often a seat was taken.
+pub(crate) const SEATS_EPOCH: usize = 64;
+/// How many seats were ever taken.
+pub(crate) const SEATS_HIGH: usize = 72;
+
+/// The object's own word (of an object with a lock inside: the lock), and where threads wait for it;
+/// all of them in one cache line.
+pub(crate) const WORD: usize = 128;
+/// A parking has two words: the sequence and who waits.
+pub(crate) const PARKING: usize = 136;
+
+/// Further parkings, for objects that are waited for in several ways.
+pub(crate) const PARKINGS: [usize; 4] = [PARKING, 256, 320, 384];
+
+/// The seats, of two words each: who sits there, and the record of the kind.
+pub(crate) const SEATS: usize = 4096;
+/// How many bytes a seat has.
+pub(crate) const SEAT_LEN: usize = 2 * size_of::<u64>();
+/// How many there are: as many processes can have a handle at a time.
+pub(crate) const SEAT_COUNT: u16 = 3840;
+
+/// Where data of the kind's own begins; also the length of an object without.
+pub(crate) const DATA: usize = 65536;
+
+const _: () = assert!(SEATS + SEAT_LEN * SEAT_COUNT as usize == DATA);
