@@ -25,7 +25,7 @@ use ppool_core::{
     },
     sys::epoll::{Events, Interest, Poller},
     task::TaskKey,
-    wire::{Boot, CallItem, FromWorker, ToWorker},
+    wire::{Boot, CallItem, FromWorker, ToWorker, WorkerLimits},
 };
 
 /// Set in the process that plays the worker.
@@ -282,5 +282,6 @@ fn boot() -> Boot {
         finalizer: None,
         current_dir: None,
         parent_pid: std::process::id(),
+        limits: WorkerLimits::default(),
     }
 }

@@ -43,6 +43,7 @@ use crate::{
     ends::{QueuedCall, QueuedCalls, SocketResults, Work},
     hook,
     invoke::invoke,
+    limits,
     panic::{self, Running},
     state,
 };
@@ -213,6 +214,7 @@ fn settle(
             ))
         })?;
     }
+    limits::put_on_process(&boot).map_err(NotSettled::Failed)?;
     state::become_worker(boot.worker);
     let name = name(&boot);
     // For `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
@@ -277,9 +279,11 @@ fn work(
 ) -> Ending {
     // A parent that has heard the last message may close the link at once, and the control thread
     // must not take that for the parent's loss. So how it ends is said before the message is sent.
-    if let Some(initializer) = &boot.initializer
-        && let Err(message) = initialize(initializer, arguments.initializer, registry)
-    {
+    let started = limits::put_on_calls(&boot.limits).and_then(|()| match &boot.initializer {
+        Some(initializer) => initialize(initializer, arguments.initializer, registry),
+        None => Ok(()),
+    });
+    if let Err(message) = started {
         ending.get_or_init(|| Ending::StartFailed);
         return start_failed(link, &message);
     }
@@ -381,7 +385,10 @@ fn stack_size() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ppool_core::ids::{Generation, Slot, WorkerId};
+    use ppool_core::{
+        ids::{Generation, Slot, WorkerId},
+        wire::WorkerLimits,
+    };
 
     use super::*;
 
@@ -396,6 +403,7 @@ mod tests {
             finalizer: None,
             current_dir: None,
             parent_pid: 0,
+            limits: WorkerLimits::default(),
         }
     }
 

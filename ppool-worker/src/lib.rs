@@ -24,6 +24,7 @@ mod call_loop;
 mod ends;
 mod hook;
 mod invoke;
+mod limits;
 mod panic;
 #[cfg(feature = "tokio")]
 mod runtime;

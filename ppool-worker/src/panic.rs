@@ -14,6 +14,7 @@ use std::{
     any::Any,
     backtrace::Backtrace,
     cell::{Cell, RefCell},
+    ffi::OsString,
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
     sync::{Arc, Once},
 };
@@ -71,9 +72,15 @@ struct Noted {
     backtrace: Option<Backtrace>,
 }
 
+/// What the environment says of backtraces. The second variable has the word of the first where
+/// memory is limited; see `abort_without_backtrace`.
+fn backtraces() -> Option<OsString> {
+    std::env::var_os("RUST_BACKTRACE").or_else(|| std::env::var_os("RUST_LIB_BACKTRACE"))
+}
+
 impl Noted {
     fn new(info: &PanicHookInfo<'_>) -> Self {
-        let wanted = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
+        let wanted = backtraces().is_none_or(|value| value != "0");
         Noted {
             message: message_of(info.payload()),
             location: info.location().map(ToString::to_string),
@@ -83,7 +90,7 @@ impl Noted {
 
     fn into_remote(self) -> RemotePanic {
         let backtrace = self.backtrace.map(|backtrace| {
-            let full = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full");
+            let full = backtraces().is_some_and(|value| value == "full");
             let text = match full {
                 true => format!("{backtrace:#}"),
                 false => of_the_task(&backtrace.to_string()),

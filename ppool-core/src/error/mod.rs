@@ -9,7 +9,7 @@ mod task;
 
 pub use build::BuildError;
 pub(crate) use build::BuildErrorKind;
-pub use exit::{ExitHow, SHORTAGE_EXIT, WorkerExit, signal_name};
+pub use exit::{ExitHow, MEMORY_LIMIT_EXIT, SHORTAGE_EXIT, WorkerExit, signal_name};
 pub use remote::RemoteError;
 pub use submit::SubmitError;
 pub use task::{BrokenPool, DecodeError, EncodeError, RemotePanic, TaskError, TaskErrorKind};

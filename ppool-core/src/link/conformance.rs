@@ -25,7 +25,10 @@ use crate::{
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
     task::TaskKey,
-    wire::{Boot, CallItem, CallOutcome, FromWorker, Hello, MAX_DESCRIPTORS, ResultItem, ToWorker},
+    wire::{
+        Boot, CallItem, CallOutcome, FromWorker, Hello, MAX_DESCRIPTORS, ResultItem, ToWorker,
+        WorkerLimits,
+    },
 };
 
 /// The two ends of a new link.
@@ -104,6 +107,7 @@ fn boot() -> Boot {
         finalizer: None,
         current_dir: Some("/".into()),
         parent_pid: 5,
+        limits: WorkerLimits::default(),
     }
 }
 

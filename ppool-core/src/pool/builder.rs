@@ -24,7 +24,7 @@ use crate::{
     queue_manager::{Limits, QueueManager, Settings},
     supervise::LaunchConfig,
     task::{Registry, Task},
-    wire::{Boot, BootCall},
+    wire::{Boot, BootCall, WorkerLimits},
 };
 
 /// The most workers that a pool may have.
@@ -105,7 +105,9 @@ pub struct PoolBuilder {
     current_dir: Option<PathBuf>,
     callbacks: Callbacks,
     pool_callbacks: PoolCallbacks,
-    in_process: bool,
+    pub(super) in_process: bool,
+    pub(super) limits: WorkerLimits,
+    pub(super) has_affinity: bool,
 }
 
 impl fmt::Debug for PoolBuilder {
@@ -143,6 +145,8 @@ impl PoolBuilder {
             callbacks: Callbacks::Background,
             pool_callbacks: PoolCallbacks::default(),
             in_process: false,
+            limits: WorkerLimits::default(),
+            has_affinity: false,
         }
     }
 
@@ -348,6 +352,7 @@ impl PoolBuilder {
                  least 1",
             ));
         }
+        self.check_limits()?;
         if self.queue_capacity == 0 {
             return Err(BuildError::setting(
                 "a queue_capacity of 0 leaves no room for a call: it must be at least 1",
@@ -399,6 +404,8 @@ impl PoolBuilder {
                     .max_tasks_per_worker
                     .and_then(|calls| u32::try_from(calls).ok()),
                 max_memory_growth: self.max_memory_growth,
+                memory_limit: self.limits.memory,
+                cpu_time_limit: self.limits.cpu_time,
                 histograms: self.histograms,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
@@ -408,6 +415,7 @@ impl PoolBuilder {
             launch: LaunchConfig {
                 pool_name: self.name.clone(),
                 env: self.env,
+                memory_is_limited: self.limits.memory.is_some(),
             },
             boot: Boot {
                 pool: self.name.clone(),
@@ -416,6 +424,7 @@ impl PoolBuilder {
                 finalizer: finalizer.call,
                 current_dir: self.current_dir,
                 parent_pid: std::process::id(),
+                limits: self.limits,
             },
             descriptors: [initializer.descriptors, finalizer.descriptors],
             name: self.name,

@@ -7,6 +7,7 @@ mod callbacks;
 mod finalize;
 mod gather;
 mod handle;
+mod limits;
 mod map;
 mod map_async;
 mod options;

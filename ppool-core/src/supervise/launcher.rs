@@ -28,7 +28,7 @@ use std::{
 };
 
 use super::{
-    environment::{Change, environment},
+    environment::{Change, abort_without_backtrace, environment},
     handover,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub struct LaunchConfig {
     pub pool_name: String,
     /// Changes to the environment that a worker gets from this process; None removes a variable.
     pub env: Vec<(OsString, Option<OsString>)>,
+    /// Whether a worker's memory is limited.
+    pub memory_is_limited: bool,
 }
 
 /// A worker process that has been started. It may not have got as far as its own code yet.
@@ -99,11 +101,14 @@ pub fn launch(config: &LaunchConfig, worker: WorkerId) -> Result<Launched, Launc
     };
     refuse_inside_worker().map_err(failed("start a worker inside a worker"))?;
     let argv = [title(&config.pool_name, worker).map_err(failed("name the process"))?];
-    let environment = environment(
+    let mut environment = environment(
         env::vars_os(),
         config.env.iter().chain([&handover_variable()]),
     )
     .map_err(failed("make the environment"))?;
+    if config.memory_is_limited {
+        abort_without_backtrace(&mut environment);
+    }
 
     let (socket, workers_end) = stream_pair().map_err(failed("make the socket pair"))?;
     let inherited = Inherited {

@@ -18,6 +18,9 @@
 //! | `fcntl` | `fcntl` | moving descriptors out of the way |
 //! | `limits` | `getrlimit` | how many descriptors and processes there may be, and whether they have run out |
 //! | `fork_hook` | `pthread_atfork` | learning that this process is a forked child |
+//! | `memory_limit` | `setrlimit`, `sigaction` | what memory a worker may have, and whether it died of that |
+//! | `cpu_timer` | `timer_create`, `timer_settime` | what processor time a call may take |
+//! | `scheduling` | `setpriority`, `sched_setaffinity` | how nice a worker is, and where it runs |
 //! | `exit_hook` | `atexit` | draining pools when the process exits |
 //!
 //! # Invariants
@@ -46,6 +49,7 @@
 //! close_range, waitid with resource usage) is one raw call in one place each.
 
 pub mod clock;
+pub mod cpu_timer;
 pub mod epoll;
 pub mod eventfd;
 pub mod exit_hook;
@@ -57,8 +61,10 @@ pub mod inherit;
 pub mod limits;
 pub mod mapping;
 pub mod memfd;
+pub mod memory_limit;
 pub mod pidfd;
 pub mod procfs;
+pub mod scheduling;
 pub mod signal;
 pub mod socketpair;
 pub mod spawn;

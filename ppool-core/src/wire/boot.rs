@@ -8,6 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::WorkerLimits;
 use crate::{
     ids::{Generation, Slot, WorkerId},
     task::TaskKey,
@@ -30,6 +31,8 @@ pub struct Boot {
     pub current_dir: Option<PathBuf>,
     /// The process that started the worker.
     pub parent_pid: u32,
+    /// What it puts on itself before its first call.
+    pub limits: WorkerLimits,
 }
 
 /// A call that is part of starting or ending a worker. Its value is thrown away.

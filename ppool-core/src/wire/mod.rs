@@ -29,6 +29,7 @@ mod error;
 mod failure;
 mod from_worker;
 mod head;
+mod limits;
 mod message;
 mod to_worker;
 
@@ -38,6 +39,7 @@ pub use error::WireError;
 pub use failure::initializer_failure;
 pub use from_worker::{CallOutcome, FromWorker, Hello, ResultItem};
 pub use head::Head;
+pub use limits::WorkerLimits;
 #[doc(hidden)]
 pub use message::Shape;
 pub use message::{Encoded, Message};

@@ -39,6 +39,11 @@ fn boot() -> impl Strategy<Value = Boot> {
                 finalizer,
                 current_dir: dir.map(PathBuf::from),
                 parent_pid,
+                limits: WorkerLimits {
+                    nice: i32::try_from(slot).ok(),
+                    cpus: vec![generation as usize],
+                    ..WorkerLimits::default()
+                },
             },
         )
 }
@@ -332,6 +337,7 @@ fn a_path_that_is_not_utf_8_arrives() {
         finalizer: None,
         current_dir: Some(OsString::from_vec(b"/tmp/\xff".to_vec()).into()),
         parent_pid: 1,
+        limits: WorkerLimits::default(),
     });
     let stream = bytes_of(std::slice::from_ref(&boot));
     assert_eq!(

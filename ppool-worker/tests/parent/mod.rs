@@ -8,7 +8,7 @@ use ppool_core::{
     ids::{Generation, Slot, WorkId, WorkerId},
     link::{Link, LinkState},
     task::TaskKey,
-    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker, ResultItem},
+    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker, ResultItem, WorkerLimits},
 };
 
 /// Which try every call of a test is.
@@ -143,6 +143,7 @@ pub(crate) fn plain_boot() -> Boot {
         finalizer: None,
         current_dir: None,
         parent_pid: std::process::id(),
+        limits: WorkerLimits::default(),
     }
 }
 
