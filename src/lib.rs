@@ -88,6 +88,58 @@ pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
 
 pub use ppool_core::sync;
+/// `#[serde(with = "ppool::raw")]`: a field of plain data that travels as bytes.
+///
+/// A parameter or a result that is a `Vec<f64>` by itself travels as its bytes anyway. Within a
+/// struct it goes through serde, one element after the other, which takes some twenty times as long
+/// and more room; with this attribute its bytes are copied as a whole. It can stand at fields of the
+/// types that are [`Field`](raw::Field)s: `Vec<T>`, `Box<[T]>`, `Arc<[T]>`, `[T; N]`, and `Option`s of
+/// them.
+///
+/// The bytes are those of this machine's memory. In other formats than ppool's own the field appears
+/// as bytes too.
+///
+/// ```
+/// use ppool::{Pool, TaskError, task};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Signal {
+///     unit: String,
+///     #[serde(with = "ppool::raw")]
+///     samples: Vec<f64>,
+/// }
+///
+/// #[task]
+/// fn energy(signal: Signal) -> f64 {
+///     signal.samples.iter().map(|sample| sample * sample).sum()
+/// }
+///
+/// # fn main() -> Result<(), TaskError> {
+/// let signal = Signal {
+///     unit: "V".into(),
+///     samples: vec![0.5; 1_000],
+/// };
+/// assert_eq!(Pool::new().apply(energy, signal)?, 250.0);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Collections of such vectors need a type for the inner one:
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Row(#[serde(with = "ppool::raw")] Vec<f32>);
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Matrix {
+///     rows: Vec<Row>,
+/// }
+/// ```
+pub mod raw {
+    pub use ppool_core::raw::{Field, deserialize, serialize};
+}
 
 /// What several processes have in common: handles that travel with calls and results.
 pub mod shared {

@@ -23,6 +23,11 @@ pub mod sys;
 pub mod task;
 pub mod wire;
 
+/// Fields that travel as bytes.
+pub mod raw {
+    pub use crate::codec::field::{Field, deserialize, serialize};
+}
+
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
     TaskError, TaskErrorKind, WorkerExit,

@@ -18,6 +18,7 @@ mod cbor;
 mod chunk;
 mod decoder;
 mod encoder;
+pub mod field;
 mod into_args;
 mod lane;
 mod payload;
