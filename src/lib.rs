@@ -91,7 +91,9 @@ pub use ppool_core::sync;
 
 /// What several processes have in common: handles that travel with calls and results.
 pub mod shared {
-    pub use ppool_core::shared::Descriptor;
+    pub use ppool_core::shared::{
+        ArrayGuard, Atomic, Descriptor, Plain, SharedArray, SharedValue, ValueGuard,
+    };
 }
 
 /// Inside a worker process: which worker this is, and state that lives as long as it does.
