@@ -82,12 +82,11 @@ pub use ppool_core::{
     Finalized, Imap, LostCall, MapFuture, Pool, PoolBuilder, PoolStats, RemoteError, RemotePanic,
     Shutdown, SubmitError, Task, TaskCall, TaskError, TaskErrorKind, TaskFuture, TaskObject,
     TaskState, TimeBucket, TimeStats, WaitFor, Waited, WorkerExit, WorkerState, WorkerStats,
-    Workers, as_completed, wait,
+    Workers, as_completed, sync, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
 
-pub use ppool_core::sync;
 /// `#[serde(with = "ppool::raw")]`: a field of plain data that travels as bytes.
 ///
 /// A parameter or a result that is a `Vec<f64>` by itself travels as its bytes anyway. Within a
@@ -143,7 +142,9 @@ pub mod raw {
 
 /// What several processes have in common: handles that travel with calls and results.
 pub mod shared {
-    pub use ppool_core::shared::Descriptor;
+    pub use ppool_core::shared::{
+        ArrayGuard, Atomic, Descriptor, Plain, SharedArray, SharedValue, ValueGuard,
+    };
 }
 
 /// Inside a worker process: which worker this is, and state that lives as long as it does.

@@ -10,6 +10,18 @@
 //! A handle can travel only with the calls, results and items of ppool; other uses of serde get an
 //! error that says so.
 
+#[cfg(not(loom))]
+mod array;
 mod descriptor;
+#[cfg(not(loom))]
+mod value;
 
 pub use descriptor::Descriptor;
+#[cfg(not(loom))]
+pub use {
+    array::{ArrayGuard, SharedArray},
+    value::{SharedValue, ValueGuard},
+};
+
+#[cfg(not(loom))]
+pub use crate::{codec::Plain, sync::object::data::Atomic};

@@ -85,7 +85,6 @@ impl Memory {
     }
 
     /// How many bytes there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -113,6 +112,16 @@ impl Memory {
         let address = self.start.as_ptr().wrapping_add(at).cast();
         // SAFETY: as in `word`.
         unsafe { AtomicU32::from_ptr(address) }
+    }
+
+    /// The address of a place in it, valid as long as `self`; at most the end.
+    ///
+    /// # Panics
+    /// When it is outside.
+    pub(crate) fn at(&self, at: usize) -> NonNull<u8> {
+        assert!(self.holds(at, 0), "a place outside");
+        // SAFETY: inside the memory, or one past its end (just checked).
+        unsafe { self.start.add(at) }
     }
 
     /// Writes bytes.

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Semaphore = 5,
     BoundedSemaphore = 6,
     Barrier = 7,
+    Array = 8,
+    Value = 9,
 }
 
 impl Kind {
@@ -36,6 +38,8 @@ impl Kind {
             Kind::Semaphore => "semaphore",
             Kind::BoundedSemaphore => "bounded semaphore",
             Kind::Barrier => "barrier",
+            Kind::Array => "shared array",
+            Kind::Value => "shared value",
         }
     }
 }
@@ -78,7 +82,9 @@ impl Object {
     /// Releases what a dead process held from its seat. May be done again.
     pub(super) fn release_from(&self, seat: Seat, dead: Identity) {
         match self.kind() {
-            Kind::Lock | Kind::RLock => self.lock_word().take_from(dead),
+            Kind::Lock | Kind::RLock | Kind::Array | Kind::Value => {
+                self.lock_word().take_from(dead);
+            }
             Kind::Semaphore | Kind::BoundedSemaphore => self.permits().take_from(seat, dead),
             Kind::Barrier => {
                 let is_buried = || self.tenant(seat).load(Acquire) != dead.bits();
@@ -91,7 +97,9 @@ impl Object {
     /// Whether this process holds something that its death has to release: then its seat stays.
     pub(super) fn holds(&self, seat: Seat, me: Identity) -> bool {
         match self.kind() {
-            Kind::Lock | Kind::RLock => self.lock_word().owner() == Some(me),
+            Kind::Lock | Kind::RLock | Kind::Array | Kind::Value => {
+                self.lock_word().owner() == Some(me)
+            }
             Kind::Semaphore | Kind::BoundedSemaphore => self.permits().held_at(seat) > 0,
             Kind::Event | Kind::Condition | Kind::Barrier => false,
         }

@@ -11,6 +11,8 @@ pub(crate) const MAGIC: usize = 0;
 pub(crate) const KIND: usize = 8;
 /// A number of the kind's, which never changes.
 pub(crate) const PARAMETER: usize = 16;
+/// What the data are, as a number; zero without data.
+pub(crate) const DATA_TYPE: usize = 24;
 
 /// How often a seat was taken.
 pub(crate) const SEATS_EPOCH: usize = 64;

@@ -19,6 +19,7 @@
 //! times a second, until they can.
 
 mod bed;
+pub(crate) mod data;
 pub(crate) mod identity;
 pub(crate) mod kind;
 pub(crate) mod layout;

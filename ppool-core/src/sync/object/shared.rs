@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) word: u64,
     /// How many bytes of data there are.
     pub(crate) data_len: usize,
+    /// What the data are, as a number.
+    pub(crate) data_type: u64,
     /// What travels with it.
     pub(crate) companions: Vec<OwnedFd>,
 }
@@ -59,6 +61,7 @@ impl Plan {
             parameter: 0,
             word: 0,
             data_len: 0,
+            data_type: 0,
             companions: Vec::new(),
         }
     }
@@ -80,6 +83,7 @@ impl Object {
             (layout::MAGIC, layout::MAGIC_VALUE),
             (layout::KIND, plan.kind as u64),
             (layout::PARAMETER, plan.parameter),
+            (layout::DATA_TYPE, plan.data_type),
             (layout::WORD, plan.word),
         ] {
             memory.word(at).store(value, Ordering::Relaxed);
