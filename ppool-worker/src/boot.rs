@@ -31,6 +31,7 @@ use ppool_core::{
         WorkerLink,
         ring::{self, RingCalls, RingControl, RingResults},
     },
+    output::Output,
     task::Registry,
     wire::{
         Boot, BootCall, CallItem, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL,
@@ -43,7 +44,7 @@ use crate::{
     ends::{QueuedCall, QueuedCalls, SocketResults, Work},
     hook,
     invoke::invoke,
-    limits,
+    limits, output,
     panic::{self, Running},
     state,
 };
@@ -86,12 +87,15 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
         true => Err(NotSettled::Shortage),
         false => {
             // Those of the link come last, if it has any.
-            let own = attached.split_off(initializer + finalizer);
+            let mut own = attached.split_off(initializer + finalizer);
+            let links = own.split_off(output::descriptors(boot.output));
             let arguments = Arguments {
                 finalizer: attached.split_off(initializer),
                 initializer: attached,
             };
-            ends(&link, own).and_then(|ends| settle(boot, arguments, registry, &link, ends))
+            redirect(boot.output, own)
+                .and_then(|()| ends(&link, links))
+                .and_then(|ends| settle(boot, arguments, registry, &link, ends))
         }
     };
     match settled {
@@ -113,6 +117,13 @@ enum NotSettled {
     Failed(String),
     /// For want of processes or memory, which may be different later.
     Shortage,
+}
+
+/// Has this process print where the pool says.
+fn redirect(output: Output, pipes: Attached) -> Result<(), NotSettled> {
+    output::redirect(output, pipes).map_err(|error| {
+        NotSettled::Failed(format!("could not print where the pool says: {error}"))
+    })
 }
 
 /// Tells why the worker doesn't start.
@@ -403,6 +414,7 @@ mod tests {
             finalizer: None,
             current_dir: None,
             parent_pid: 0,
+            output: Output::Inherit,
             limits: WorkerLimits::default(),
         }
     }
