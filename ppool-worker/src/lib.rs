@@ -30,6 +30,7 @@ mod panic;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod state;
+mod template;
 
 pub use hook::{hook, init};
 #[cfg(feature = "tokio")]
