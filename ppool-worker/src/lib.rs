@@ -25,6 +25,7 @@ mod ends;
 mod hook;
 mod invoke;
 mod limits;
+mod manager;
 mod output;
 mod panic;
 #[cfg(feature = "tokio")]

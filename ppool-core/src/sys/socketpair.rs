@@ -1,8 +1,11 @@
 //! Two connected sockets.
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, sockopt::PeerCredentials};
 
 use super::fcntl::lift;
 
@@ -22,6 +25,19 @@ pub fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
         SockFlag::SOCK_CLOEXEC,
     )?;
     Ok((lift(one)?, lift(other)?))
+}
+
+/// `getsockopt(socket, SO_PEERCRED)`—the id of the process that made the pair of which this is an
+/// end, wherever the ends are now.
+///
+/// # Errors
+/// When it is no Unix socket.
+///
+/// # References
+/// - [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
+pub fn peer_pid(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let credentials = getsockopt(&socket, PeerCredentials)?;
+    Ok(credentials.pid().unsigned_abs())
 }
 
 #[cfg(test)]

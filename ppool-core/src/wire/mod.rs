@@ -31,6 +31,7 @@ mod from_worker;
 mod head;
 mod limits;
 mod message;
+mod packet;
 mod to_worker;
 
 pub use assembler::{Assembler, Body, Frame};
@@ -43,6 +44,7 @@ pub use limits::WorkerLimits;
 #[doc(hidden)]
 pub use message::Shape;
 pub use message::{Encoded, Message};
+pub use packet::Packet;
 pub use to_worker::{CallItem, ToWorker};
 
 /// The version of what this module describes. A parent and a worker of different versions part at
