@@ -152,7 +152,8 @@ pub mod shared {
 pub mod manager {
     pub use ppool_core::manager::{
         Array, AsItem, Barrier, Condition, Dict, Event, List, Lock, LockGuard, Manager,
-        ManagerError, ManagerErrorKind, Namespace, Permit, RLock, RLockGuard, Semaphore, Value,
+        ManagerError, ManagerErrorKind, Namespace, Object, Permit, RLock, RLockGuard, Semaphore,
+        Value, set_object, with_object,
     };
 }
 

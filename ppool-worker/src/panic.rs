@@ -57,6 +57,8 @@ const CAN_NOT_UNWIND: [&str; 3] = [
 thread_local! {
     /// The link to the parent: there on the call thread only.
     static LINK: RefCell<Option<Arc<dyn WorkerLink>>> = const { RefCell::new(None) };
+    /// Whether somebody catches the panics of this thread.
+    static KEPT: Cell<bool> = const { Cell::new(false) };
     static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
     /// Whether the hook has told the parent of what is running.
     static REPORTED: Cell<bool> = const { Cell::new(false) };
@@ -103,15 +105,21 @@ impl Noted {
 
 /// Makes the calling thread the one whose panics are the parent's business.
 pub(crate) fn watch_this_thread(link: Arc<dyn WorkerLink>) {
+    LINK.set(Some(link));
+    keep_those_of_this_thread();
+}
+
+/// Keeps the panics of the calling thread for [`take`]; nothing is printed.
+pub(crate) fn keep_those_of_this_thread() {
     static INSTALL: Once = Once::new();
 
-    LINK.set(Some(link));
+    KEPT.set(true);
     INSTALL.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // While a thread ends its variables may be gone: then nobody waits for its panics.
-            let watched = LINK.try_with(|link| link.borrow().is_some());
-            if watched.unwrap_or(false) {
+            let kept = KEPT.try_with(Cell::get);
+            if kept.unwrap_or(false) {
                 seen(info);
             } else {
                 previous(info);

@@ -10,6 +10,7 @@ mod deaths;
 mod handles;
 mod locks;
 mod namespaces;
+mod objects;
 
 use ppool::manager::Manager;
 

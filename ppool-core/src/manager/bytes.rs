@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::codec::attach;
+use crate::codec::attach::{self, Attached};
 
 /// Bytes that are shared rather than copied.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,16 @@ pub(super) struct Blob {
 /// A descriptor that is kept, and sent on to whoever gets the value.
 #[derive(Clone, Debug)]
 pub(super) struct Descriptor(Arc<OwnedFd>);
+
+impl Blob {
+    /// The descriptors, for a decoder.
+    pub(super) fn attached(self) -> std::io::Result<Attached> {
+        let descriptors = self.descriptors.into_iter().map(Descriptor::into_owned);
+        Ok(descriptors
+            .collect::<std::io::Result<Vec<OwnedFd>>>()?
+            .into())
+    }
+}
 
 impl Bytes {
     pub(super) fn as_slice(&self) -> &[u8] {

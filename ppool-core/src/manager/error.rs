@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::codec::CodecError;
+use crate::{RemotePanic, codec::CodecError};
 
 /// Why an operation on a manager, or on something that it keeps, failed.
 ///
@@ -45,6 +45,21 @@ pub enum ManagerErrorKind {
         /// The type that it was stored as, where that is known.
         stored: Option<String>,
         /// Why it could not be decoded.
+        message: String,
+    },
+    /// A task that ran in the server panicked. What it worked on is as it left it.
+    Panicked {
+        /// The name of the task.
+        task: &'static str,
+        /// What it said.
+        panic: RemotePanic,
+    },
+    /// A task could not be run in the server: its arguments or its result could not travel, or, where
+    /// it makes an object, it returned an error.
+    Call {
+        /// The name of the task.
+        task: &'static str,
+        /// Why.
         message: String,
     },
     /// A lock or permit was given back that this handle doesn't have, or one too many.
@@ -92,6 +107,12 @@ impl ManagerError {
     #[must_use]
     pub fn is_out_of_range(&self) -> bool {
         matches!(self.kind, ManagerErrorKind::OutOfRange { .. })
+    }
+
+    /// Whether a task that ran in the server panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.kind, ManagerErrorKind::Panicked { .. })
     }
 
     /// Whether a barrier is broken.
@@ -170,6 +191,12 @@ impl fmt::Display for ManagerError {
                 f,
                 "{operation} failed: what is stored is no `{wanted}`: {message}"
             ),
+            ManagerErrorKind::Panicked { task, panic } => {
+                write!(f, "{operation} failed: task `{task}` panicked{panic}")
+            }
+            ManagerErrorKind::Call { task, message } => {
+                write!(f, "{operation} failed: the call of `{task}`: {message}")
+            }
             ManagerErrorKind::NotHeld => {
                 write!(
                     f,

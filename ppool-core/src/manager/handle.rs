@@ -150,7 +150,13 @@ impl Handle {
 
     /// Makes another object of the same manager.
     pub(super) fn create(&self, seed: Seed) -> Result<Arc<Handle>, ManagerErrorKind> {
-        match self.call(&Request::Create(seed))? {
+        let answer = self.call(&Request::Create(seed))?;
+        self.created(answer)
+    }
+
+    /// The handle of the object that an answer tells of.
+    pub(super) fn created(&self, answer: Answer) -> Result<Arc<Handle>, ManagerErrorKind> {
+        match answer {
             Answer::Created { object, door } => {
                 let door = door.into_owned().map_err(ManagerErrorKind::System)?;
                 Ok(Handle::new(self.hub.manager, object, door))

@@ -96,12 +96,9 @@ pub(super) fn encode_key<K>(key: &impl AsItem<K>) -> Result<Bytes, ManagerErrorK
 
 /// The value that was stored so.
 pub(super) fn decode<T: DeserializeOwned>(blob: Blob) -> Result<T, ManagerErrorKind> {
-    let mut descriptors = Vec::with_capacity(blob.descriptors.len());
-    for descriptor in blob.descriptors {
-        descriptors.push(descriptor.into_owned().map_err(ManagerErrorKind::System)?);
-    }
-    protocol::decode(blob.bytes.as_slice(), descriptors.into())
-        .map_err(ManagerErrorKind::decode::<T>)
+    let bytes = blob.bytes.clone();
+    let attached = blob.attached().map_err(ManagerErrorKind::System)?;
+    protocol::decode(bytes.as_slice(), attached).map_err(ManagerErrorKind::decode::<T>)
 }
 
 pub(super) fn decode_all<T: DeserializeOwned>(

@@ -52,7 +52,7 @@ mod start;
 pub use error::{ManagerError, ManagerErrorKind};
 pub use item::AsItem;
 pub use proxy::{
-    Array, Barrier, Condition, Dict, Event, List, Lock, LockGuard, Namespace, Permit, RLock,
-    RLockGuard, Semaphore, Value,
+    Array, Barrier, Condition, Dict, Event, List, Lock, LockGuard, Namespace, Object, Permit,
+    RLock, RLockGuard, Semaphore, Value, set_object, with_object,
 };
 pub use start::Manager;

@@ -41,6 +41,7 @@ pub(super) enum Request {
     Monitor(ObjectId, MonitorRequest),
     Barrier(ObjectId, BarrierRequest),
     Flag(ObjectId, FlagRequest),
+    Call(ObjectId, Call),
     /// The server ends, whoever else has handles.
     Shutdown,
 }
@@ -64,6 +65,18 @@ pub(super) enum Seed {
         parties: u32,
     },
     Flag,
+    /// One whose task this makes, on a thread of its own.
+    Object(Call),
+}
+
+/// A call of a task in the server, which answers [`Answer::Returned`], [`Answer::Panicked`] or
+/// [`Answer::Failed`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Call {
+    /// The key of its name.
+    pub(super) task: u64,
+    /// The arguments, as tasks' arguments travel.
+    pub(super) arguments: Blob,
 }
 
 /// What has to be true for a change to be made.
@@ -226,6 +239,16 @@ pub(super) enum Answer {
         is_broken: bool,
     },
     TimedOut,
+    /// What a task returned, as tasks' results travel.
+    Returned(Blob),
+    /// A task panicked.
+    Panicked {
+        message: String,
+        location: Option<String>,
+        backtrace: Option<String>,
+    },
+    /// A task could not be called, or returned nothing that travels.
+    Failed(String),
     OutOfRange {
         len: u64,
     },

@@ -5,15 +5,15 @@ use std::{fmt, io, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Array, AsItem, Barrier, Condition, Dict, Event, List, Lock, ManagerError, Namespace, RLock,
-    Semaphore, Value,
+    Array, AsItem, Barrier, Condition, Dict, Event, List, Lock, ManagerError, Namespace, Object,
+    RLock, Semaphore, Value,
     error::ManagerErrorKind,
     handle::{Handle, Remote, random_id, unexpected},
     keeper::Keeper,
     protocol::{Answer, ROOT, Request, Seed},
-    proxy::encode_all,
+    proxy::{encode_all, encode_call, failed},
 };
-use crate::error::ExitHow;
+use crate::{codec::IntoArgs, error::ExitHow, task::Task};
 
 /// A process that keeps dicts, lists and other objects for all processes that have handles to them:
 /// what multiprocessing's `Manager()` is.
@@ -126,6 +126,27 @@ impl Manager {
     {
         self.sequence::<T, I>("Manager::array", true, elements)
             .map(Array::new)
+    }
+
+    /// An object of any type: the one that `task`, run with `args` in the server, sets there with
+    /// [`set_object`](super::set_object).
+    ///
+    /// # Errors
+    /// See [`Manager::dict`]; and when the task panics, returns an `Err`, or its arguments can't travel.
+    pub fn object<T: Task, A: IntoArgs<T::Args>>(
+        &self,
+        task: T,
+        args: A,
+    ) -> Result<Object, ManagerError> {
+        let create = || {
+            let seed = Seed::Object(encode_call(task, &args)?);
+            let handle = &self.remote.0;
+            let answer = handle.call(&Request::Create(seed))?;
+            handle.created(failed::<T>(answer)?)
+        };
+        create()
+            .map(Object::new)
+            .map_err(|kind| ManagerError::new("Manager::object", kind))
     }
 
     /// An event that is not set.

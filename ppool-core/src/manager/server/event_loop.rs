@@ -11,11 +11,12 @@ use std::{
 };
 
 use super::{
+    actors::{Actors, Runner},
     connection::{Arrival, Broken, Connection, Inbox, shortage, too_many_open_files},
     state::{Answers, ClientId, State},
 };
 use crate::{
-    manager::protocol::{Answer, ObjectId, ROOT, Request, Seed},
+    manager::protocol::{Answer, Call, ObjectId, ROOT, Request, Seed},
     sys::{
         epoll::{Event, Events, Interest, Poller},
         eventfd::Wakeup,
@@ -24,12 +25,15 @@ use crate::{
     },
 };
 
+/// The token of what objects with threads have returned.
+const RETURNED: u64 = u64::MAX;
+
 /// Serves the manager whose first door's inner end this is, until nobody has a handle any more, or
 /// somebody shuts it down.
 ///
 /// # Errors
 /// When the system gives no epoll.
-pub fn serve(door: OwnedFd) -> io::Result<()> {
+pub fn serve(door: OwnedFd, runner: Runner) -> io::Result<()> {
     // Each object and each client takes one. If they can't be more, there is room for fewer.
     let _ = limits::raise_open_files();
     let mut server = Server {
@@ -39,11 +43,15 @@ pub fn serve(door: OwnedFd) -> io::Result<()> {
         next_token: 0,
         next_object: ROOT + 1,
         spare: Some(Wakeup::new()?),
+        actors: Actors::new(runner)?,
         state: State::default(),
         inbox: Inbox::new(),
         is_open: true,
     };
     server.add_door(ROOT, door)?;
+    server
+        .poller
+        .add(&server.actors, RETURNED, Interest::READ)?;
     server.run()
 }
 
@@ -58,6 +66,7 @@ struct Server {
     /// A descriptor that is given up when a visitor comes, so that there is always room for one: to
     /// tell it that there is no more.
     spare: Option<Wakeup>,
+    actors: Actors,
     state: State,
     inbox: Inbox,
     is_open: bool,
@@ -101,6 +110,14 @@ impl Server {
 
     fn happen(&mut self, event: Event, answers: &mut Answers) {
         let token = event.token;
+        if token == RETURNED {
+            let before = answers.len();
+            self.actors.collect(answers);
+            for (client, _) in &answers[before..] {
+                self.state.end_call(*client);
+            }
+            return;
+        }
         match self.ports.get_mut(&token) {
             Some(Port::Door(id, socket)) => {
                 let id = *id;
@@ -114,6 +131,7 @@ impl Server {
                         self.close(token);
                         self.doors -= 1;
                         self.state.remove(id, answers);
+                        self.actors.remove(id);
                     }
                 }
                 self.has_room();
@@ -147,10 +165,19 @@ impl Server {
                 let pid = std::process::id();
                 answers.push((client, Answer::Server { pid }));
             }
+            Request::Create(Seed::Object(call)) => {
+                if let Err(answer) = self.create_object(client, call) {
+                    answers.push((client, answer));
+                }
+            }
             Request::Create(seed) => {
                 let answer = self.create(seed);
                 answers.push((client, answer));
             }
+            Request::Call(id, call) => match self.actors.call(id, client, call) {
+                Ok(()) => self.state.begin_call(client, id, Instant::now()),
+                Err(answer) => answers.push((client, answer)),
+            },
             Request::Shutdown => {
                 self.is_open = false;
                 answers.push((client, Answer::Done));
@@ -179,6 +206,22 @@ impl Server {
             }
             Err(error) => shortage(&error),
         }
+    }
+
+    /// Makes an object that lives on a thread. The answer comes from there, unless it is an error.
+    fn create_object(&mut self, client: ClientId, call: Call) -> Result<(), Answer> {
+        let id = self.next_object;
+        let (inner, outer) = stream_pair().map_err(|error| shortage(&error))?;
+        self.add_door(id, inner).map_err(|error| shortage(&error))?;
+        self.next_object += 1;
+        let created = Answer::Created {
+            object: id,
+            door: outer.into(),
+        };
+        // If this fails the door has no outer end any more, and is removed.
+        self.actors.begin(id, client, call, created)?;
+        self.state.begin_call(client, id, Instant::now());
+        Ok(())
     }
 
     /// Begins to send answers.

@@ -87,6 +87,8 @@ impl State {
                 is_set: false,
                 waiting: Vec::new(),
             },
+            // It lives on its thread.
+            Seed::Object(_) => return,
         };
         self.objects.insert(id, object);
     }
@@ -127,7 +129,7 @@ impl State {
             Request::Monitor(id, request) => (id, self.monitor(client, id, &request)),
             Request::Barrier(id, request) => (id, self.barrier(client, id, &request, answers)),
             Request::Flag(id, request) => (id, self.flag(client, id, &request, answers)),
-            Request::Greet | Request::Create(_) | Request::Shutdown => {
+            Request::Greet | Request::Create(_) | Request::Call(..) | Request::Shutdown => {
                 let message = "the request is not for an object".to_owned();
                 answers.push((client, Answer::Refused(message)));
                 return;
@@ -279,6 +281,16 @@ impl State {
         for id in freed {
             self.grant(id, answers);
         }
+    }
+
+    /// A client waits for a call on an object that lives on its thread.
+    pub(super) fn begin_call(&mut self, client: ClientId, id: ObjectId, now: Instant) {
+        self.waits.begin(client, id, None, now);
+    }
+
+    /// The call of a client has its answer.
+    pub(super) fn end_call(&mut self, client: ClientId) {
+        self.waits.end(client);
     }
 
     /// When the next wait ends by itself.
