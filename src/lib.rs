@@ -201,6 +201,16 @@ pub mod shared {
     };
 }
 
+/// Dicts, lists, namespaces, locks and other objects that a process of its own keeps for all
+/// processes that have handles to them: what multiprocessing's `Manager` is.
+pub mod manager {
+    pub use ppool_core::manager::{
+        Array, AsItem, Barrier, Condition, Dict, Event, List, Lock, LockGuard, Manager,
+        ManagerError, ManagerErrorKind, Namespace, Object, Permit, RLock, RLockGuard, Semaphore,
+        Value, set_object, with_object,
+    };
+}
+
 /// Inside a worker process: which worker this is, and state that lives as long as it does.
 pub mod worker {
     pub use ppool_worker::{WorkerInfo, current, set_state, try_with_state, with_state};

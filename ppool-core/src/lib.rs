@@ -12,6 +12,8 @@ mod future;
 pub mod ids;
 #[cfg(not(loom))]
 pub mod link;
+#[cfg(not(loom))]
+pub mod manager;
 pub mod output;
 #[cfg(not(loom))]
 mod pool;

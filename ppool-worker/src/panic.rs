@@ -81,6 +81,8 @@ const CAN_NOT_UNWIND: [&str; 3] = [
 enum Watch {
     /// The call thread's: of the parent at the other end of the link.
     Calls(Arc<dyn WorkerLink>),
+    /// Of whoever catches them on that thread.
+    Catcher,
     /// The only task's of a process.
     Process {
         /// Whether to print them, as those of `main` are.
@@ -142,6 +144,11 @@ pub(crate) fn watch_this_thread(link: Arc<dyn WorkerLink>) {
     watch(Watch::Calls(link));
 }
 
+/// Keeps the panics of the calling thread for [`take`]; nothing is printed.
+pub(crate) fn keep_those_of_this_thread() {
+    watch(Watch::Catcher);
+}
+
 /// Makes the calling thread the one that runs the only task of this process.
 pub(crate) fn watch_this_process(prints: bool, tell: impl Fn(RemotePanic) + 'static) {
     let tell = Box::new(tell);
@@ -161,7 +168,7 @@ fn watch(watch: Watch) {
             // While a thread ends its variables may be gone: then nobody waits for its panics.
             let prints = WATCH.try_with(|watch| match &*watch.borrow() {
                 None => None,
-                Some(Watch::Calls(_)) => Some(false),
+                Some(Watch::Calls(_) | Watch::Catcher) => Some(false),
                 Some(Watch::Process { prints, .. }) => Some(*prints),
             });
             let prints = prints.unwrap_or(None);
@@ -239,7 +246,7 @@ fn report(noted: Noted) {
     WATCH.with_borrow(|watch| match watch {
         Some(Watch::Calls(link)) => report_call(&**link, panic),
         Some(Watch::Process { tell, .. }) => tell(panic),
-        None => {}
+        Some(Watch::Catcher) | None => {}
     });
 }
 

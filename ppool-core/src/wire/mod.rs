@@ -34,6 +34,7 @@ mod from_worker;
 mod head;
 mod limits;
 mod message;
+mod packet;
 mod process;
 mod to_worker;
 
@@ -47,6 +48,7 @@ pub use limits::WorkerLimits;
 #[doc(hidden)]
 pub use message::Shape;
 pub use message::{Encoded, Message};
+pub use packet::Packet;
 pub use process::ProcessBoot;
 pub use to_worker::{CallItem, ToWorker};
 
