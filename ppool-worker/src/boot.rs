@@ -46,7 +46,7 @@ use crate::{
     invoke::invoke,
     limits, output,
     panic::{self, Running},
-    state,
+    state, stopping,
 };
 
 /// Why a worker ends.
@@ -264,6 +264,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
                 let attached = link.take_descriptors();
                 worker.handover.call(item, payload, attached);
             }
+            ToWorker::Stop(item) => stopping::request(item),
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
             ToWorker::Boot(_) => break,

@@ -39,7 +39,10 @@ use ppool_core::{
     wire::{PARENT_LOST_EXIT, START_FAILED_EXIT},
 };
 
-use crate::boot::{self, Ending};
+use crate::{
+    boot::{self, Ending},
+    limits,
+};
 
 /// A function that runs before `main`. glibc passes what `main` gets; other C libraries pass
 /// nothing, and their functions expect nothing.
@@ -158,7 +161,10 @@ fn run(socket: OwnedFd) -> ! {
         Ending::Finished => process::exit(0),
         Ending::StartFailed => process::exit(START_FAILED_EXIT),
         Ending::Shortage => exit_now(SHORTAGE_EXIT),
-        Ending::ParentLost => exit_now(PARENT_LOST_EXIT),
+        Ending::ParentLost => {
+            limits::end_group();
+            exit_now(PARENT_LOST_EXIT)
+        }
     }
 }
 

@@ -30,11 +30,13 @@ mod panic;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod state;
+mod stopping;
 
 pub use hook::{hook, init};
 #[cfg(feature = "tokio")]
 pub use runtime::block_on;
 pub use state::{WorkerInfo, current, set_state, try_with_state, with_state};
+pub use stopping::stop_requested;
 
 #[cfg(test)]
 mod tests;
