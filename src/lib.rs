@@ -140,6 +140,60 @@ pub mod raw {
     pub use ppool_core::raw::{Field, deserialize, serialize};
 }
 
+/// Any task as a process of its own: what multiprocessing's `Process` is.
+///
+/// ```
+/// use ppool::{process::Process, task};
+///
+/// #[task]
+/// fn greet(name: &str) {
+///     println!("hello, {name}");
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let process = Process::spawn(greet, "Dan")?;
+/// process.join()?;
+/// assert_eq!(process.exit_code(), Some(0));
+/// # Ok(())
+/// # }
+/// ```
+pub mod process {
+    pub use ppool_core::process::{
+        CurrentProcess, Process, ProcessBuilder, ProcessExit, SpawnError, active_children, current,
+    };
+}
+
+/// Messages between processes: what pprocess is. [`start`](channel::start) gives a task a process
+/// and a [`Channel`](channel::Channel), an [`Exchange`](channel::Exchange) collects from many.
+///
+/// ```
+/// use ppool::{
+///     RemoteError,
+///     channel::{self, Channel},
+///     task,
+/// };
+///
+/// #[task]
+/// fn square(numbers: Channel<u64, u64>) -> Result<(), RemoteError> {
+///     let n = numbers.receive()?;
+///     numbers.send(n * n)?;
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let numbers = channel::start(square, ());
+/// numbers.send(7)?;
+/// assert_eq!(numbers.receive()?, 49);
+/// # Ok(())
+/// # }
+/// ```
+pub mod channel {
+    pub use ppool_core::channel::{
+        Anything, Carries, Channel, ChannelError, ChannelFirst, Exchange, IntoMessage, OtherEnd,
+        RemoteFailure, create, start, start_with, try_start, wait_all, wait_all_timeout,
+    };
+}
+
 /// What several processes have in common: handles that travel with calls and results.
 pub mod shared {
     pub use ppool_core::shared::{

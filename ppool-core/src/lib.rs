@@ -4,6 +4,8 @@
 // Under `cfg(loom)` the model checker's atomics take the place of those in shared memory, and what
 // builds on real shared memory is left out.
 
+#[cfg(not(loom))]
+pub mod channel;
 pub mod codec;
 pub mod error;
 mod future;
@@ -13,6 +15,8 @@ pub mod link;
 pub mod output;
 #[cfg(not(loom))]
 mod pool;
+#[cfg(not(loom))]
+pub mod process;
 mod queue;
 #[cfg(not(loom))]
 mod queue_manager;

@@ -32,6 +32,7 @@ use ppool_core::{
         ring::{self, RingCalls, RingControl, RingResults},
     },
     output::Output,
+    process::become_process,
     task::Registry,
     wire::{
         Boot, BootCall, CallItem, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL,
@@ -46,7 +47,7 @@ use crate::{
     invoke::invoke,
     limits, output,
     panic::{self, Running},
-    state, stopping,
+    process, state, stopping,
 };
 
 /// Why a worker ends.
@@ -60,6 +61,8 @@ pub(crate) enum Ending {
     Shortage,
     /// Nobody is there any more to work for. The call thread may still be running.
     ParentLost,
+    /// It was there for one task, which has ended: the exit code.
+    Ran(i32),
 }
 
 /// Works for the parent at the other end of `link`, until there is no more to do.
@@ -78,6 +81,7 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
     }
     let boot = match link.recv() {
         Ok(Some(ToWorker::Boot(boot))) => boot,
+        Ok(Some(ToWorker::Process(boot))) => return process::run(boot, registry, &link),
         Ok(Some(_)) => return start_failed(&*link, "the parent's first message was not `Boot`"),
         Ok(None) | Err(_) => return Ending::ParentLost,
     };
@@ -228,8 +232,8 @@ fn settle(
     limits::put_on_process(&boot).map_err(NotSettled::Failed)?;
     state::become_worker(boot.worker);
     let name = name(&boot);
-    // For `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
-    let _ = CString::new(name.as_str()).map(|name| prctl::set_name(&name));
+    become_process(name.clone(), name.clone(), true, boot.parent_pid);
+    show_name(&name);
 
     let Ends { calls, handover } = ends;
     let ending = Arc::new(OnceLock::new());
@@ -267,7 +271,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
             ToWorker::Stop(item) => stopping::request(item),
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
-            ToWorker::Boot(_) => break,
+            ToWorker::Boot(_) | ToWorker::Process(_) => break,
         }
     }
     match worker.ending.get() {
@@ -378,9 +382,14 @@ fn name(boot: &Boot) -> String {
     format!("{pool}{number}").replace('\0', "_")
 }
 
+/// Names the process, for `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
+pub(crate) fn show_name(name: &str) {
+    let _ = CString::new(name).map(|name| prctl::set_name(&name));
+}
+
 /// How much stack tasks get: as much as on the main thread, where that is limited, or as
 /// `RUST_MIN_STACK` wants, but no less than 8 MiB.
-fn stack_size() -> usize {
+pub(crate) fn stack_size() -> usize {
     const LEAST: usize = 8 << 20;
     /// A limit above this is as good as none, and reserving it all could fail.
     const MOST: usize = 1 << 30;

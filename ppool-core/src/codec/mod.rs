@@ -14,7 +14,7 @@
 //! relative to the start of the item (one call's arguments, or one result).
 
 pub mod attach;
-mod cbor;
+pub(crate) mod cbor;
 mod chunk;
 mod decoder;
 mod encoder;

@@ -10,6 +10,8 @@
 //! | `procfs` | `/proc/PID/status`, `/proc/PID/stat` | how much memory a process has used, when it started |
 //! | `signal` | `sigaction`, `sigprocmask`, `prctl`, `raise` | what a worker ignores, and when it must die |
 //! | `epoll` | `epoll_create1`, `epoll_ctl`, `epoll_wait` | the one wait point (QM-2) |
+//! | `poll` | `poll` | waiting for one descriptor |
+//! | `fork` | `fork`, `on_exit`, `F_SETSIG`, `_exit` | a channel's process that goes on where its parent is |
 //! | `eventfd` | `eventfd` | waking that wait point |
 //! | `clock` | `clock_gettime` | when a call started |
 //! | `memfd` | `memfd_create` | memory that processes share |
@@ -56,6 +58,7 @@ pub mod eventfd;
 pub mod exit_hook;
 pub mod fcntl;
 pub mod fd_passing;
+pub mod fork;
 pub mod fork_hook;
 pub mod futex;
 pub mod inherit;
@@ -64,6 +67,7 @@ pub mod mapping;
 pub mod memfd;
 pub mod memory_limit;
 pub mod pidfd;
+pub mod poll;
 pub mod procfs;
 pub mod scheduling;
 pub mod signal;

@@ -93,14 +93,14 @@ mod byte_string {
 }
 
 /// A path as its bytes, which need not be UTF-8.
-mod path {
+pub(super) mod path {
     use super::{Deserialize, OsStrExt, OsString, OsStringExt, PathBuf, Serialize, byte_string};
     use serde::{Deserializer, Serializer};
 
     #[derive(Serialize, Deserialize)]
     struct Bytes(#[serde(with = "byte_string")] Vec<u8>);
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::wire) fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
@@ -108,7 +108,7 @@ mod path {
         path.as_ref().map(bytes).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::wire) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<PathBuf>, D::Error> {
         let path = |Bytes(bytes)| PathBuf::from(OsString::from_vec(bytes));

@@ -50,6 +50,27 @@ fn boot() -> impl Strategy<Value = Boot> {
         )
 }
 
+fn process_boot() -> impl Strategy<Value = ProcessBoot> {
+    (
+        (".{0,20}", "[0-9:]{0,9}", any::<bool>()),
+        any::<u32>(),
+        proptest::option::of("/.{0,20}"),
+        boot_call(),
+        any::<Option<u32>>(),
+    )
+        .prop_map(
+            |((name, identity, daemon), parent_pid, dir, call, channel)| ProcessBoot {
+                name,
+                identity,
+                daemon,
+                parent_pid,
+                current_dir: dir.map(PathBuf::from),
+                call,
+                channel,
+            },
+        )
+}
+
 fn to_worker() -> impl Strategy<Value = ToWorker> {
     let call = (
         any::<(u64, u64, u32)>(),
@@ -69,6 +90,7 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         );
     prop_oneof![
         boot().prop_map(ToWorker::Boot),
+        process_boot().prop_map(ToWorker::Process),
         call,
         Just(ToWorker::Sentinel),
         Just(ToWorker::Descriptors)
