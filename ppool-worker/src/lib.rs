@@ -33,6 +33,7 @@ mod process;
 mod runtime;
 mod state;
 mod stopping;
+mod template;
 
 pub use hook::{hook, init};
 #[cfg(feature = "tokio")]
