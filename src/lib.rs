@@ -213,7 +213,9 @@ pub mod manager {
 
 /// Inside a worker process: which worker this is, and state that lives as long as it does.
 pub mod worker {
-    pub use ppool_worker::{WorkerInfo, current, set_state, try_with_state, with_state};
+    pub use ppool_worker::{
+        WorkerInfo, current, set_state, stop_requested, try_with_state, with_state,
+    };
 }
 
 /// For the code that the macros write; nothing here is meant for users.

@@ -47,7 +47,7 @@ use crate::{
     invoke::invoke,
     limits, output,
     panic::{self, Running, StartCall},
-    process, state, template,
+    process, state, stopping, template,
 };
 
 /// Why a worker ends.
@@ -275,6 +275,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
                 let attached = link.take_descriptors();
                 worker.handover.call(item, payload, attached);
             }
+            ToWorker::Stop(item) => stopping::request(item),
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
             ToWorker::Boot(_) | ToWorker::Process(_) | ToWorker::Template(_) | ToWorker::Fork => {

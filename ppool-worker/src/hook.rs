@@ -41,7 +41,7 @@ use ppool_core::{
 
 use crate::{
     boot::{self, Ending},
-    manager,
+    limits, manager,
 };
 
 /// A function that runs before `main`. glibc passes what `main` gets; other C libraries pass
@@ -182,7 +182,10 @@ fn work(socket: OwnedFd) -> ! {
         Ending::Ran(code) => process::exit(code),
         Ending::StartFailed => process::exit(START_FAILED_EXIT),
         Ending::Shortage => exit_now(SHORTAGE_EXIT),
-        Ending::ParentLost => exit_now(PARENT_LOST_EXIT),
+        Ending::ParentLost => {
+            limits::end_group();
+            exit_now(PARENT_LOST_EXIT)
+        }
     }
 }
 

@@ -33,12 +33,14 @@ mod process;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod state;
+mod stopping;
 mod template;
 
 pub use hook::{hook, init};
 #[cfg(feature = "tokio")]
 pub use runtime::block_on;
 pub use state::{WorkerInfo, current, set_state, try_with_state, with_state};
+pub use stopping::stop_requested;
 
 #[cfg(test)]
 mod tests;

@@ -284,7 +284,9 @@ impl PoolBuilder {
         self
     }
 
-    /// How long a worker that was sent SIGTERM has until SIGKILL. Default: 5 s.
+    /// How long a worker that was sent SIGTERM has until SIGKILL, and before that how long a call has
+    /// that was asked to stop and whose task listens (`worker::stop_requested`) to
+    /// that. Default: 5 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
