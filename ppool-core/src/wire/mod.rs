@@ -18,7 +18,8 @@
 //!
 //! Order: the worker says `Hello`, the parent `Boot`, the worker `Ready` (or `StartFailed`, which
 //! may also come in the place of `Hello`); then calls go down and results come up, one for each item
-//! of a call, in order; `Sentinel` is the parent's last message and `Bye` the worker's. A template
+//! of a call, in order; `Sentinel` is the parent's last message and `Bye` the worker's, after
+//! `FinalizerFailed` where that is so. A template
 //! gets `Template` in the place of `Boot`, and then answers each `Fork` with `Forked` or `NotForked`;
 //! what it forks begins with `Hello` on a link of its own.
 //!
@@ -38,7 +39,7 @@ mod to_worker;
 pub use assembler::{Assembler, Body, Frame};
 pub use boot::{Boot, BootCall};
 pub use error::WireError;
-pub use failure::initializer_failure;
+pub use failure::boot_call_failure;
 pub use from_worker::{CallOutcome, FromWorker, Hello, ResultItem};
 pub use head::Head;
 pub use limits::WorkerLimits;
