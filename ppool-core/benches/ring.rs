@@ -23,6 +23,7 @@ use ppool_core::{
         ring::{RingCalls, RingLink, RingResults, attach},
         socket::{SocketLink, WorkerSocket},
     },
+    output::Output,
     sys::epoll::{Events, Interest, Poller},
     task::TaskKey,
     wire::{Boot, CallItem, FromWorker, ToWorker, WorkerLimits},
@@ -282,6 +283,7 @@ fn boot() -> Boot {
         finalizer: None,
         current_dir: None,
         parent_pid: std::process::id(),
+        output: Output::Inherit,
         limits: WorkerLimits::default(),
     }
 }

@@ -12,6 +12,7 @@ mod future;
 pub mod ids;
 #[cfg(not(loom))]
 pub mod link;
+pub mod output;
 #[cfg(not(loom))]
 mod pool;
 #[cfg(not(loom))]
@@ -39,6 +40,7 @@ pub use error::{
 pub use future::{
     AsCompleted, Callbacks, MapFuture, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
+pub use output::{Output, OutputLine, OutputStream};
 #[cfg(all(feature = "stream", not(loom)))]
 pub use pool::ImapStream;
 #[cfg(not(loom))]

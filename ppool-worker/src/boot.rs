@@ -31,6 +31,7 @@ use ppool_core::{
         WorkerLink,
         ring::{self, RingCalls, RingControl, RingResults},
     },
+    output::Output,
     process::become_process,
     task::Registry,
     wire::{
@@ -44,7 +45,7 @@ use crate::{
     ends::{QueuedCall, QueuedCalls, SocketResults, Work},
     hook,
     invoke::invoke,
-    limits,
+    limits, output,
     panic::{self, Running},
     process, state,
 };
@@ -90,12 +91,15 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
         true => Err(NotSettled::Shortage),
         false => {
             // Those of the link come last, if it has any.
-            let own = attached.split_off(initializer + finalizer);
+            let mut own = attached.split_off(initializer + finalizer);
+            let links = own.split_off(output::descriptors(boot.output));
             let arguments = Arguments {
                 finalizer: attached.split_off(initializer),
                 initializer: attached,
             };
-            ends(&link, own).and_then(|ends| settle(boot, arguments, registry, &link, ends))
+            redirect(boot.output, own)
+                .and_then(|()| ends(&link, links))
+                .and_then(|ends| settle(boot, arguments, registry, &link, ends))
         }
     };
     match settled {
@@ -117,6 +121,13 @@ enum NotSettled {
     Failed(String),
     /// For want of processes or memory, which may be different later.
     Shortage,
+}
+
+/// Has this process print where the pool says.
+fn redirect(output: Output, pipes: Attached) -> Result<(), NotSettled> {
+    output::redirect(output, pipes).map_err(|error| {
+        NotSettled::Failed(format!("could not print where the pool says: {error}"))
+    })
 }
 
 /// Tells why the worker doesn't start.
@@ -412,6 +423,7 @@ mod tests {
             finalizer: None,
             current_dir: None,
             parent_pid: 0,
+            output: Output::Inherit,
             limits: WorkerLimits::default(),
         }
     }

@@ -26,6 +26,7 @@ mod ends;
 mod hook;
 mod invoke;
 mod limits;
+mod output;
 mod panic;
 mod process;
 #[cfg(feature = "tokio")]

@@ -24,6 +24,7 @@ use crate::{
     codec::Payload,
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
+    output::Output,
     task::TaskKey,
     wire::{
         Boot, CallItem, CallOutcome, FromWorker, Hello, MAX_DESCRIPTORS, ResultItem, ToWorker,
@@ -107,6 +108,7 @@ fn boot() -> Boot {
         finalizer: None,
         current_dir: Some("/".into()),
         parent_pid: 5,
+        output: Output::Inherit,
         limits: WorkerLimits::default(),
     }
 }

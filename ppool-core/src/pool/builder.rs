@@ -21,7 +21,8 @@ use crate::{
     error::{BuildError, BuildErrorKind, EncodeError, TaskError},
     future::Callbacks,
     ids::{WorkId, WorkerId},
-    queue_manager::{Limits, QueueManager, Settings},
+    output::Output,
+    queue_manager::{Limits, QueueManager, Settings, TakeLine},
     supervise::LaunchConfig,
     task::{Registry, Task},
     wire::{Boot, BootCall, WorkerLimits},
@@ -106,6 +107,8 @@ pub struct PoolBuilder {
     callbacks: Callbacks,
     pool_callbacks: PoolCallbacks,
     pub(super) in_process: bool,
+    pub(super) output: Output,
+    pub(super) take_line: Option<TakeLine>,
     pub(super) limits: WorkerLimits,
     pub(super) has_affinity: bool,
 }
@@ -145,6 +148,8 @@ impl PoolBuilder {
             callbacks: Callbacks::Background,
             pool_callbacks: PoolCallbacks::default(),
             in_process: false,
+            output: Output::Inherit,
+            take_line: None,
             limits: WorkerLimits::default(),
             has_affinity: false,
         }
@@ -424,6 +429,7 @@ impl PoolBuilder {
                 finalizer: finalizer.call,
                 current_dir: self.current_dir,
                 parent_pid: std::process::id(),
+                output: self.output,
                 limits: self.limits,
             },
             descriptors: [initializer.descriptors, finalizer.descriptors],
@@ -433,7 +439,7 @@ impl PoolBuilder {
         };
         Pool {
             parts: Arc::new(PoolParts {
-                manager: QueueManager::new(settings),
+                manager: QueueManager::new(settings, self.take_line),
                 callbacks: Arc::new(self.pool_callbacks),
                 retries: self.retries,
                 task_timeout: self.task_timeout,

@@ -11,6 +11,7 @@ mod limits;
 mod map;
 mod map_async;
 mod options;
+mod output;
 mod pace;
 mod stats;
 #[cfg(feature = "stream")]

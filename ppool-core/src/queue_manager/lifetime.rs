@@ -156,6 +156,9 @@ impl QueueManager {
         // been faster.
         if core.has_ended && core.reactor.reopen(self.settings.limits.leave_timeout) {
             self.callbacks.reopen();
+            if let Some(printed) = &self.printed {
+                printed.reopen();
+            }
             core.has_ended = false;
             core.stopped = false;
             core.sleep = Sleep::Awake;

@@ -23,6 +23,7 @@
 //! | `memory_limit` | `setrlimit`, `sigaction` | what memory a worker may have, and whether it died of that |
 //! | `cpu_timer` | `timer_create`, `timer_settime` | what processor time a call may take |
 //! | `scheduling` | `setpriority`, `sched_setaffinity` | how nice a worker is, and where it runs |
+//! | `streams` | `pipe2`, `dup2` | what workers print |
 //! | `exit_hook` | `atexit` | draining pools when the process exits |
 //!
 //! # Invariants
@@ -72,4 +73,5 @@ pub mod scheduling;
 pub mod signal;
 pub mod socketpair;
 pub mod spawn;
+pub mod streams;
 pub mod waitpid;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::WorkerLimits;
 use crate::{
     ids::{Generation, Slot, WorkerId},
+    output::Output,
     task::TaskKey,
 };
 
@@ -31,6 +32,9 @@ pub struct Boot {
     pub current_dir: Option<PathBuf>,
     /// The process that started the worker.
     pub parent_pid: u32,
+    /// What becomes of what it prints. Where that is captured, the message brings the two
+    /// descriptors that it prints to, after those of the calls.
+    pub output: Output,
     /// What it puts on itself before its first call.
     pub limits: WorkerLimits,
 }

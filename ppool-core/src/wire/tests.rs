@@ -9,6 +9,7 @@ use crate::{
     codec::MAX_PAYLOAD_LEN,
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
+    output::Output,
     task::TaskKey,
 };
 
@@ -39,6 +40,7 @@ fn boot() -> impl Strategy<Value = Boot> {
                 finalizer,
                 current_dir: dir.map(PathBuf::from),
                 parent_pid,
+                output: Output::Inherit,
                 limits: WorkerLimits {
                     nice: i32::try_from(slot).ok(),
                     cpus: vec![generation as usize],
@@ -359,6 +361,7 @@ fn a_path_that_is_not_utf_8_arrives() {
         finalizer: None,
         current_dir: Some(OsString::from_vec(b"/tmp/\xff".to_vec()).into()),
         parent_pid: 1,
+        output: Output::Inherit,
         limits: WorkerLimits::default(),
     });
     let stream = bytes_of(std::slice::from_ref(&boot));
