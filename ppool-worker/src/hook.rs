@@ -106,12 +106,8 @@ fn handed_over() -> Option<Handover> {
 fn take(handover: Handover) -> OwnedFd {
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe { std::env::remove_var(handover::VARIABLE) };
-    // First of all: from here on the kernel sees to SUP-4.
-    match signal::set_parent_death_signal(signal::SIGKILL, handover.parent_pid) {
-        Ok(true) => {}
-        Ok(false) => exit_now(PARENT_LOST_EXIT),
-        Err(_) => exit_now(START_FAILED_EXIT),
-    }
+    // First of all.
+    die_with(handover.parent_pid);
     let understood = handover.protocol == handover::PROTOCOL && handover.fd == handover::FD;
     match prepare() {
         Ok(socket) if understood => socket,
@@ -148,6 +144,21 @@ fn run_later_initialisers(argc: c_int, argv: *const *const c_char, envp: *const 
         if let Some(initialiser) = entry {
             initialiser(argc, argv, envp);
         }
+    }
+}
+
+/// What a template's fork does: it is a worker of `parent`, by this socket.
+pub(crate) fn run_forked(socket: OwnedFd, parent: u32) -> ! {
+    die_with(parent);
+    run(socket)
+}
+
+/// From here on the kernel sees to SUP-4.
+fn die_with(parent: u32) {
+    match signal::set_parent_death_signal(signal::SIGKILL, parent) {
+        Ok(true) => {}
+        Ok(false) => exit_now(PARENT_LOST_EXIT),
+        Err(_) => exit_now(START_FAILED_EXIT),
     }
 }
 

@@ -32,6 +32,7 @@ mod process;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod state;
+mod template;
 
 pub use hook::{hook, init};
 #[cfg(feature = "tokio")]

@@ -1,6 +1,6 @@
 //! What comes from workers: processes that start, messages, ends.
 
-use std::{io, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use super::{
     QueueManager,
@@ -14,7 +14,7 @@ use crate::{
     link::{LinkState, Started as CallStarted},
     sys::pidfd::Exit,
     task::Registry,
-    wire::{Boot, FromWorker, Hello, PROTOCOL},
+    wire::{FromWorker, Hello, PROTOCOL},
 };
 
 impl QueueManager {
@@ -23,29 +23,25 @@ impl QueueManager {
         let now = self.now();
         let mut core = self.lock();
         let adopted = started.and_then(|started| {
-            let own = self.settings.descriptors.iter().flatten();
-            let copies: io::Result<Vec<_>> = own.map(OwnedFd::try_clone).collect();
             let with_output = |mut descriptors: Vec<OwnedFd>| {
                 if let Some(printed) = &self.printed {
                     descriptors.extend(printed.open(id, started.pid)?);
                 }
                 Ok(descriptors)
             };
-            let descriptors = copies.and_then(with_output).map_err(|source| {
+            let own = self.boot_descriptors();
+            let descriptors = own.and_then(with_output).map_err(|source| {
                 NotStarted::ending(&started.exit_watch, "hand over descriptors", source)
             })?;
             core.adopt(id, started).map(|()| descriptors)
         });
-        let boot = Boot {
-            worker: id,
-            ..self.settings.boot.clone()
-        };
+        let boot = self.boot_of(id);
         let Core {
             reactor, effects, ..
         } = &mut *core;
         match adopted {
             Ok(descriptors) => {
-                reactor.launched(id, effects);
+                reactor.launched(id, now, effects);
                 core.with_link(id, |link| link.send_boot(&boot, descriptors));
             }
             Err(NotStarted {
@@ -196,12 +192,17 @@ impl QueueManager {
                 reactor.start_failed(id, cause, now, effects);
             }
             FromWorker::Result(result) => self.result(core, id, result),
-            FromWorker::Bye | FromWorker::Doorbell | FromWorker::Descriptors => {}
+            // The last two are a template's.
+            FromWorker::Bye
+            | FromWorker::Doorbell
+            | FromWorker::Descriptors
+            | FromWorker::Forked { .. }
+            | FromWorker::NotForked { .. } => {}
         }
     }
 }
 
-fn check_hello(hello: &Hello) -> Result<(), BrokenPool> {
+pub(super) fn check_hello(hello: &Hello) -> Result<(), BrokenPool> {
     let fingerprint = Registry::get().map_err(BrokenPool::new)?.fingerprint();
     if hello.protocol != PROTOCOL || hello.fingerprint != fingerprint {
         return Err(BrokenPool::new(

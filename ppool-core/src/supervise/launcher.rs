@@ -184,6 +184,14 @@ fn own_peak_memory() -> u64 {
     procfs::peak_memory(process::id()).unwrap_or(u64::MAX)
 }
 
+/// Watches a child of this process that another one has forked, and told of.
+///
+/// # Errors
+/// As [`launch`]; then nothing of it is left.
+pub fn adopt(pid: u32) -> io::Result<ExitWatch> {
+    watch_or_end(pid, ExitWatch::open_child)
+}
+
 /// Watches a child that has just been started. If that fails the child is killed and reaped.
 fn watch_or_end(
     pid: u32,

@@ -147,7 +147,11 @@ impl RingLink {
         let result = self.socket.drive(&mut self.arrived);
         for message in self.arrived.drain(..) {
             match message {
-                FromWorker::Doorbell | FromWorker::Descriptors => {}
+                // The last two are a template's, which has no ring.
+                FromWorker::Doorbell
+                | FromWorker::Descriptors
+                | FromWorker::Forked { .. }
+                | FromWorker::NotForked { .. } => {}
                 FromWorker::Bye => self.bye = true,
                 FromWorker::Result(result) => self.streamed.push_back(result),
                 FromWorker::Ready => {

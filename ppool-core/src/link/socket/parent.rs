@@ -55,6 +55,25 @@ impl SocketLink {
         })
     }
 
+    /// Sends the first message of a template, with the descriptors of its preload.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    pub fn send_template(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let Encoded { head, tail } = boot.encode_template();
+        let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
+        self.send(head, Arc::new(payload))
+    }
+
+    /// Asks a template to fork a worker, which gets this end of a link.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    pub fn send_fork(&mut self, workers_end: OwnedFd) -> io::Result<()> {
+        let payload = Payload::with_descriptors(Vec::new(), vec![workers_end]);
+        self.send(ToWorker::fork().head, Arc::new(payload))
+    }
+
     fn send(&mut self, head: Head, payload: Arc<Payload>) -> io::Result<()> {
         self.outbox.push(head, payload)?;
         self.outbox.flush(self.socket.as_fd())

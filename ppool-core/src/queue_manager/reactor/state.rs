@@ -56,6 +56,8 @@ pub(crate) struct Limits {
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
+    /// Whether workers are forked from a template.
+    pub(crate) forked: bool,
     /// From the start of a process to its joining.
     pub(crate) start_timeout: Duration,
     /// From the sentinel to SIGTERM.

@@ -17,6 +17,8 @@ impl<C: Clone> Reactor<C> {
                 State::Ready => self.time_limit(row).map(|(deadline, _)| deadline),
                 State::Vacant { .. } | State::Killed => None,
             })
+            // That of a worker that waits for its template, which has one of its own.
+            .filter(|deadline| *deadline != Duration::MAX)
             .chain(self.next_start())
             .chain(self.next_idle_end())
             .min()

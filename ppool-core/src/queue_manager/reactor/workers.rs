@@ -31,8 +31,19 @@ fn limit_passed(limits: &Limits, exit: &WorkerExit) -> Option<Failure> {
 
 impl<C: Clone> Reactor<C> {
     /// The process exists.
-    pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
+    pub(crate) fn launched(
+        &mut self,
+        worker: WorkerId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
         self.totals.workers_started += 1;
+        let limit = now + self.limits.start_timeout;
+        if let Some(row) = self.row(worker)
+            && let State::Starting { deadline } = &mut row.state
+        {
+            *deadline = limit;
+        }
         // It may have been given up while it was being started.
         match self.row(worker).map(|row| row.state) {
             Some(State::Terminating { .. }) => {
@@ -52,25 +63,23 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
-        if lasts {
-            self.break_pool(cause.clone(), effects);
-        }
-        self.start_refused(worker, cause, now, effects);
-        self.advance(now, effects);
+        self.spawns_failed(&[worker], cause, lasts, now, effects);
     }
 
-    /// The system did not have what a worker needs.
-    fn start_refused(
+    /// The system did not have what these workers need.
+    pub(super) fn start_refused(
         &mut self,
-        worker: WorkerId,
+        workers: &[WorkerId],
         cause: BrokenPool,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
         self.spawn_failures += 1;
         let not_before = now + pause(self.spawn_failures);
-        if let Some(row) = self.row(worker) {
-            row.state = State::Vacant { not_before };
+        for &worker in workers {
+            if let Some(row) = self.row(worker) {
+                row.state = State::Vacant { not_before };
+            }
         }
         if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
             // The pool lives on: a later call may find the system in a better state.
@@ -285,7 +294,7 @@ impl<C: Clone> Reactor<C> {
         };
         if let (State::Starting { .. }, Some(why)) = (before, refused) {
             let cause = BrokenPool::new(format!("worker process {} {why}", exit.pid));
-            self.start_refused(worker, cause, now, effects);
+            self.start_refused(&[worker], cause, now, effects);
             self.advance(now, effects);
             return;
         }

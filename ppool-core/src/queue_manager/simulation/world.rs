@@ -32,6 +32,7 @@ impl World {
                 .then(|| Duration::from_millis(random.u64(1..150))),
             queue_capacity: random.usize(1..8),
             grace: Duration::from_millis(50),
+            forked: random.bool(),
             start_timeout: Duration::from_millis(500),
             leave_timeout: Duration::from_millis(100),
         };
