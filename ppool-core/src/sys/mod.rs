@@ -3,13 +3,14 @@
 //! | file | kernel interface | used for |
 //! | --- | --- | --- |
 //! | `spawn` | `posix_spawn` | starting a worker |
-//! | `socketpair` | `socketpair` | the link to a worker |
+//! | `socketpair` | `socketpair` | the link to a worker, pipes |
 //! | `inherit` | `close_range`, `fcntl` | taking what was handed over, in the worker |
 //! | `pidfd` | `pidfd_open`, `pidfd_send_signal`, `waitid` | watching, signalling and reaping a worker |
 //! | `waitpid` | `kill`, `waitpid` | ending a worker that could not be watched |
 //! | `procfs` | `/proc/PID/status`, `/proc/PID/stat` | how much memory a process has used, when it started |
 //! | `signal` | `sigaction`, `sigprocmask`, `prctl`, `raise` | what a worker ignores, and when it must die |
 //! | `epoll` | `epoll_create1`, `epoll_ctl`, `epoll_wait` | the one wait point (QM-2) |
+//! | `poll` | `poll` | waiting for one descriptor |
 //! | `eventfd` | `eventfd` | waking that wait point |
 //! | `clock` | `clock_gettime` | when a call started |
 //! | `memfd` | `memfd_create` | memory that processes share |
@@ -58,6 +59,7 @@ pub mod limits;
 pub mod mapping;
 pub mod memfd;
 pub mod pidfd;
+pub mod poll;
 pub mod procfs;
 pub mod signal;
 pub mod socketpair;

@@ -15,12 +15,24 @@ use super::fcntl::lift;
 /// - [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
 /// - [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 pub fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (one, other) = nix::sys::socket::socketpair(
-        AddressFamily::Unix,
-        SockType::Stream,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )?;
+    pair(SockType::Stream)
+}
+
+/// `socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)`—two ends over which whole messages go, each
+/// sent and received in one step, by however many; both block.
+///
+/// # Errors
+/// As [`stream_pair`].
+///
+/// # References
+/// - [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
+pub fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    pair(SockType::SeqPacket)
+}
+
+fn pair(of: SockType) -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (one, other) = nix::sys::socket::socketpair(AddressFamily::Unix, of, None, flags)?;
     Ok((lift(one)?, lift(other)?))
 }
 
