@@ -24,6 +24,19 @@ struct Small {
     tags: Vec<String>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
+struct Signal {
+    name: String,
+    samples: Vec<f64>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct RawSignal {
+    name: String,
+    #[serde(with = "ppool_core::raw")]
+    samples: Vec<f64>,
+}
+
 /// Encodes into a buffer that is there already, and decodes from it.
 fn both_ways<P>(c: &mut Criterion, name: &str, lane: Lane<P>, value: &P) {
     let mut buffer = Vec::new();
@@ -57,6 +70,13 @@ fn values(c: &mut Criterion) {
     both_ways(c, "small struct (CBOR)", lane_of!(Small), &small);
     both_ways(c, "1 MiB of bytes", lane_of!(Vec<u8>), &vec![7; 1 << 20]);
     both_ways(c, "1M f64", lane_of!(Vec<f64>), &vec![0.5; 1 << 20]);
+    let name = String::from("a name");
+    let samples = vec![0.5; 1 << 20];
+    let raw = RawSignal { name, samples };
+    both_ways(c, "struct of 1M f64, raw", lane_of!(RawSignal), &raw);
+    let RawSignal { name, samples } = raw;
+    let signal = Signal { name, samples };
+    both_ways(c, "struct of 1M f64", lane_of!(Signal), &signal);
 }
 
 /// A slice parameter is read where it lies, when it is aligned there.

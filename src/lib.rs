@@ -79,15 +79,120 @@ struct Readme;
 pub use ppool_core::ImapStream;
 pub use ppool_core::{
     AsCompleted, BrokenPool, BuildError, Call, Callable, Callbacks, DecodeError, Done, EncodeError,
-    Finalized, Imap, LostCall, MapFuture, Pool, PoolBuilder, PoolStats, RemoteError, RemotePanic,
-    Shutdown, SubmitError, Task, TaskCall, TaskError, TaskErrorKind, TaskFuture, TaskObject,
-    TaskState, TimeBucket, TimeStats, WaitFor, Waited, WorkerExit, WorkerState, WorkerStats,
-    Workers, as_completed, wait,
+    Finalized, Imap, LostCall, MapFuture, Output, OutputLine, OutputStream, Pool, PoolBuilder,
+    PoolStats, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall, TaskError,
+    TaskErrorKind, TaskFuture, TaskObject, TaskState, TimeBucket, TimeStats, WaitFor, Waited,
+    WorkerExit, WorkerState, WorkerStats, Workers, as_completed, sync, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
 
-pub use ppool_core::sync;
+/// `#[serde(with = "ppool::raw")]`: a field of plain data that travels as bytes.
+///
+/// A parameter or a result that is a `Vec<f64>` by itself travels as its bytes anyway. Within a
+/// struct it goes through serde, one element after the other, which takes some twenty times as long
+/// and more room; with this attribute its bytes are copied as a whole. It can stand at fields of the
+/// types that are [`Field`](raw::Field)s: `Vec<T>`, `Box<[T]>`, `Arc<[T]>`, `[T; N]`, and `Option`s of
+/// them.
+///
+/// The bytes are those of this machine's memory. In other formats than ppool's own the field appears
+/// as bytes too.
+///
+/// ```
+/// use ppool::{Pool, TaskError, task};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Signal {
+///     unit: String,
+///     #[serde(with = "ppool::raw")]
+///     samples: Vec<f64>,
+/// }
+///
+/// #[task]
+/// fn energy(signal: Signal) -> f64 {
+///     signal.samples.iter().map(|sample| sample * sample).sum()
+/// }
+///
+/// # fn main() -> Result<(), TaskError> {
+/// let signal = Signal {
+///     unit: "V".into(),
+///     samples: vec![0.5; 1_000],
+/// };
+/// assert_eq!(Pool::new().apply(energy, signal)?, 250.0);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Collections of such vectors need a type for the inner one:
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Row(#[serde(with = "ppool::raw")] Vec<f32>);
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Matrix {
+///     rows: Vec<Row>,
+/// }
+/// ```
+pub mod raw {
+    pub use ppool_core::raw::{Field, deserialize, serialize};
+}
+
+/// Any task as a process of its own: what multiprocessing's `Process` is.
+///
+/// ```
+/// use ppool::{process::Process, task};
+///
+/// #[task]
+/// fn greet(name: &str) {
+///     println!("hello, {name}");
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let process = Process::spawn(greet, "Dan")?;
+/// process.join()?;
+/// assert_eq!(process.exit_code(), Some(0));
+/// # Ok(())
+/// # }
+/// ```
+pub mod process {
+    pub use ppool_core::process::{
+        CurrentProcess, Process, ProcessBuilder, ProcessExit, SpawnError, active_children, current,
+    };
+}
+
+/// Messages between processes: what pprocess is. [`start`](channel::start) gives a task a process
+/// and a [`Channel`](channel::Channel), an [`Exchange`](channel::Exchange) collects from many.
+///
+/// ```
+/// use ppool::{
+///     RemoteError,
+///     channel::{self, Channel},
+///     task,
+/// };
+///
+/// #[task]
+/// fn square(numbers: Channel<u64, u64>) -> Result<(), RemoteError> {
+///     let n = numbers.receive()?;
+///     numbers.send(n * n)?;
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let numbers = channel::start(square, ());
+/// numbers.send(7)?;
+/// assert_eq!(numbers.receive()?, 49);
+/// # Ok(())
+/// # }
+/// ```
+pub mod channel {
+    pub use ppool_core::channel::{
+        Anything, Carries, Channel, ChannelError, ChannelFirst, Exchange, IntoMessage, OtherEnd,
+        RemoteFailure, create, start, start_with, try_start, wait_all, wait_all_timeout,
+    };
+}
 
 /// What several processes have in common: handles that travel with calls and results.
 pub mod shared {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{
-    Busy, Scratch, busy_pool, fill, pool_of,
+    Scratch, busy_pool, fill, pool_of,
     tasks::{End, Hold, end, hold, panic_with, run_for_ever, square},
     watchdog,
 };
@@ -251,11 +251,14 @@ fn a_callable_object_can_be_a_call() {
 fn a_queued_call_can_be_cancelled_and_lost_like_any_other() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy { pool, held, .. } = busy;
-    let waiting = pool.queue(Call::new(square, 3));
+    let waiting = busy.pool.queue(Call::new(square, 3));
     assert!(waiting.cancel());
     assert!(waiting.wait().unwrap_err().is_cancelled());
-    held.release.raise();
-    let error = pool.queue(Call::new(end, End::Exit(3))).wait().unwrap_err();
+    busy.held.release.raise();
+    let error = busy
+        .pool
+        .queue(Call::new(end, End::Exit(3)))
+        .wait()
+        .unwrap_err();
     assert!(error.is_worker_lost());
 }

@@ -26,22 +26,6 @@ use serde::{Deserialize, Serialize};
 const CALLS: u64 = 2000;
 const HANGS_FOR: Duration = Duration::from_millis(30);
 
-/// xorshift64: the same numbers for the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.next().is_multiple_of(many)
-    }
-}
-
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Fate {
     Value,
@@ -52,8 +36,8 @@ enum Fate {
 }
 
 impl Fate {
-    fn by(chance: &mut Chance) -> Self {
-        match chance.next() % 100 {
+    fn by(chance: &mut fastrand::Rng) -> Self {
+        match chance.u8(0..100) {
             0 => Fate::End(End::Kill),
             1 => Fate::End(End::Exit(5)),
             2 => Fate::End(End::Abort),
@@ -116,9 +100,9 @@ fn chaos(seed: u64) {
     let outcomes: Vec<_> = thread::scope(|scope| {
         let _at_the_end = Raise(&over);
         scope.spawn(|| {
-            let mut chance = Chance(seed ^ 0x5eed);
+            let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
             while !over.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(10 + chance.next() % 20));
+                thread::sleep(Duration::from_millis(chance.u64(10..30)));
                 // One that has come up: the start of workers is not the subject.
                 let last = ran.notes().pop().map(|note| numbers_of(&note).1);
                 if let Some(pid) = last.filter(|pid| pool.worker_pids().contains(pid)) {
@@ -128,22 +112,22 @@ fn chaos(seed: u64) {
                 }
             }
         });
-        let mut chance = Chance(seed);
+        let mut chance = fastrand::Rng::with_seed(seed);
         let mut futures = Vec::new();
         for n in 0..CALLS {
             let fate = Fate::by(&mut chance);
-            let padding = vec![7u8; usize::try_from(chance.next() % 3000).unwrap_or(0)];
+            let padding = vec![7u8; chance.usize(0..3000)];
             let call = pool.task(meet).timeout(HANGS_FOR);
             let future = call.submit((fate, n, &padding[..], &ran));
-            match chance.next() % 50 {
+            match chance.u8(0..50) {
                 0 => drop(future.cancel()),
                 1 => drop(future.kill()),
                 _ => {}
             }
             futures.push((n, fate, future));
-            if chance.one_in(20) {
+            if chance.u8(0..20) == 0 {
                 // Somebody takes a result in between.
-                let at = usize::try_from(chance.next()).unwrap_or(0) % futures.len();
+                let at = chance.usize(0..futures.len());
                 futures[at].2.wait_timeout(HANGS_FOR);
             }
         }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use common::{
-    Busy, Flag, Scratch, Tally, busy_pool, pool_of,
+    Flag, Scratch, Tally, busy_pool, pool_of,
     tasks::{Hold, count, end, hold, square},
     until, watchdog,
 };
@@ -91,17 +91,16 @@ fn count_or_die(tally: &Tally, n: u64) -> u64 {
 fn the_first_failure_ends_the_map_and_cancels_what_waits() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool, held, ran, ..
-    } = busy;
-    let future = pool.map_async(count_or_die, (0..100).map(|n| (ran.clone(), n)));
+    let future = busy
+        .pool
+        .map_async(count_or_die, (0..100).map(|n| (busy.ran.clone(), n)));
     assert!(!future.is_done());
-    held.release.raise();
+    busy.held.release.raise();
     let error = future.wait().unwrap_err();
     assert!(error.is_worker_lost(), "{error:?}");
-    pool.join();
+    busy.pool.join();
     // The only worker died with the first call: none of the others has run.
-    assert_eq!(ran.count(), 0);
+    assert_eq!(busy.ran.count(), 0);
 }
 
 #[test]
@@ -152,16 +151,15 @@ fn callbacks_run_for_each_input() {
 fn a_cancelled_map_does_not_start_what_waits() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool, held, ran, ..
-    } = busy;
-    let future = pool.map_async(count, (0..50).map(|n| (ran.clone(), n)));
+    let future = busy
+        .pool
+        .map_async(count, (0..50).map(|n| (busy.ran.clone(), n)));
     assert!(future.cancel() && future.is_cancelled() && future.is_done());
     assert!(future.cancel(), "cancelled before");
     assert!(future.wait().unwrap_err().is_cancelled());
-    held.release.raise();
-    drop(pool);
-    assert_eq!(ran.count(), 0);
+    busy.held.release.raise();
+    drop(busy.pool);
+    assert_eq!(busy.ran.count(), 0);
 }
 
 #[test]
@@ -189,13 +187,13 @@ fn what_runs_can_not_be_cancelled_but_killed() {
 fn a_dropped_map_is_detached() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool, held, ran, ..
-    } = busy;
-    drop(pool.map_async(count, (0..20).map(|n| (ran.clone(), n))));
-    held.release.raise();
-    drop(pool);
-    assert_eq!(ran.count(), 20);
+    drop(
+        busy.pool
+            .map_async(count, (0..20).map(|n| (busy.ran.clone(), n))),
+    );
+    busy.held.release.raise();
+    drop(busy.pool);
+    assert_eq!(busy.ran.count(), 20);
 }
 
 #[test]

@@ -23,9 +23,10 @@ use ppool_core::{
         ring::{RingCalls, RingLink, RingResults, attach},
         socket::{SocketLink, WorkerSocket},
     },
+    output::Output,
     sys::epoll::{Events, Interest, Poller},
     task::TaskKey,
-    wire::{Boot, CallItem, FromWorker, ToWorker},
+    wire::{Boot, CallItem, FromWorker, ToWorker, WorkerLimits},
 };
 
 /// Set in the process that plays the worker.
@@ -282,5 +283,7 @@ fn boot() -> Boot {
         finalizer: None,
         current_dir: None,
         parent_pid: std::process::id(),
+        output: Output::Inherit,
+        limits: WorkerLimits::default(),
     }
 }

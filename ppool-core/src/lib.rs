@@ -4,14 +4,19 @@
 // Under `cfg(loom)` the model checker's atomics take the place of those in shared memory, and what
 // builds on real shared memory is left out.
 
+#[cfg(not(loom))]
+pub mod channel;
 pub mod codec;
 pub mod error;
 mod future;
 pub mod ids;
 #[cfg(not(loom))]
 pub mod link;
+pub mod output;
 #[cfg(not(loom))]
 mod pool;
+#[cfg(not(loom))]
+pub mod process;
 mod queue;
 #[cfg(not(loom))]
 mod queue_manager;
@@ -23,6 +28,11 @@ pub mod sys;
 pub mod task;
 pub mod wire;
 
+/// Fields that travel as bytes.
+pub mod raw {
+    pub use crate::codec::field::{Field, deserialize, serialize};
+}
+
 pub use error::{
     BrokenPool, BuildError, DecodeError, EncodeError, RemoteError, RemotePanic, SubmitError,
     TaskError, TaskErrorKind, WorkerExit,
@@ -30,6 +40,7 @@ pub use error::{
 pub use future::{
     AsCompleted, Callbacks, MapFuture, TaskFuture, TaskState, WaitFor, Waited, as_completed, wait,
 };
+pub use output::{Output, OutputLine, OutputStream};
 #[cfg(all(feature = "stream", not(loom)))]
 pub use pool::ImapStream;
 #[cfg(not(loom))]

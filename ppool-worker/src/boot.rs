@@ -31,6 +31,8 @@ use ppool_core::{
         WorkerLink,
         ring::{self, RingCalls, RingControl, RingResults},
     },
+    output::Output,
+    process::become_process,
     task::Registry,
     wire::{
         Boot, BootCall, CallItem, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL,
@@ -43,8 +45,9 @@ use crate::{
     ends::{QueuedCall, QueuedCalls, SocketResults, Work},
     hook,
     invoke::invoke,
+    limits, output,
     panic::{self, Running},
-    state,
+    process, state,
 };
 
 /// Why a worker ends.
@@ -58,6 +61,8 @@ pub(crate) enum Ending {
     Shortage,
     /// Nobody is there any more to work for. The call thread may still be running.
     ParentLost,
+    /// It was there for one task, which has ended: the exit code.
+    Ran(i32),
 }
 
 /// Works for the parent at the other end of `link`, until there is no more to do.
@@ -76,6 +81,7 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
     }
     let boot = match link.recv() {
         Ok(Some(ToWorker::Boot(boot))) => boot,
+        Ok(Some(ToWorker::Process(boot))) => return process::run(boot, registry, &link),
         Ok(Some(_)) => return start_failed(&*link, "the parent's first message was not `Boot`"),
         Ok(None) | Err(_) => return Ending::ParentLost,
     };
@@ -85,12 +91,15 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
         true => Err(NotSettled::Shortage),
         false => {
             // Those of the link come last, if it has any.
-            let own = attached.split_off(initializer + finalizer);
+            let mut own = attached.split_off(initializer + finalizer);
+            let links = own.split_off(output::descriptors(boot.output));
             let arguments = Arguments {
                 finalizer: attached.split_off(initializer),
                 initializer: attached,
             };
-            ends(&link, own).and_then(|ends| settle(boot, arguments, registry, &link, ends))
+            redirect(boot.output, own)
+                .and_then(|()| ends(&link, links))
+                .and_then(|ends| settle(boot, arguments, registry, &link, ends))
         }
     };
     match settled {
@@ -112,6 +121,13 @@ enum NotSettled {
     Failed(String),
     /// For want of processes or memory, which may be different later.
     Shortage,
+}
+
+/// Has this process print where the pool says.
+fn redirect(output: Output, pipes: Attached) -> Result<(), NotSettled> {
+    output::redirect(output, pipes).map_err(|error| {
+        NotSettled::Failed(format!("could not print where the pool says: {error}"))
+    })
 }
 
 /// Tells why the worker doesn't start.
@@ -213,10 +229,11 @@ fn settle(
             ))
         })?;
     }
+    limits::put_on_process(&boot).map_err(NotSettled::Failed)?;
     state::become_worker(boot.worker);
     let name = name(&boot);
-    // For `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
-    let _ = CString::new(name.as_str()).map(|name| prctl::set_name(&name));
+    become_process(name.clone(), name.clone(), true, boot.parent_pid);
+    show_name(&name);
 
     let Ends { calls, handover } = ends;
     let ending = Arc::new(OnceLock::new());
@@ -253,7 +270,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
             }
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
-            ToWorker::Boot(_) => break,
+            ToWorker::Boot(_) | ToWorker::Process(_) => break,
         }
     }
     match worker.ending.get() {
@@ -277,9 +294,11 @@ fn work(
 ) -> Ending {
     // A parent that has heard the last message may close the link at once, and the control thread
     // must not take that for the parent's loss. So how it ends is said before the message is sent.
-    if let Some(initializer) = &boot.initializer
-        && let Err(message) = initialize(initializer, arguments.initializer, registry)
-    {
+    let started = limits::put_on_calls(&boot.limits).and_then(|()| match &boot.initializer {
+        Some(initializer) => initialize(initializer, arguments.initializer, registry),
+        None => Ok(()),
+    });
+    if let Err(message) = started {
         ending.get_or_init(|| Ending::StartFailed);
         return start_failed(link, &message);
     }
@@ -362,9 +381,14 @@ fn name(boot: &Boot) -> String {
     format!("{pool}{number}").replace('\0', "_")
 }
 
+/// Names the process, for `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
+pub(crate) fn show_name(name: &str) {
+    let _ = CString::new(name).map(|name| prctl::set_name(&name));
+}
+
 /// How much stack tasks get: as much as on the main thread, where that is limited, or as
 /// `RUST_MIN_STACK` wants, but no less than 8 MiB.
-fn stack_size() -> usize {
+pub(crate) fn stack_size() -> usize {
     const LEAST: usize = 8 << 20;
     /// A limit above this is as good as none, and reserving it all could fail.
     const MOST: usize = 1 << 30;
@@ -381,7 +405,10 @@ fn stack_size() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ppool_core::ids::{Generation, Slot, WorkerId};
+    use ppool_core::{
+        ids::{Generation, Slot, WorkerId},
+        wire::WorkerLimits,
+    };
 
     use super::*;
 
@@ -396,6 +423,8 @@ mod tests {
             finalizer: None,
             current_dir: None,
             parent_pid: 0,
+            output: Output::Inherit,
+            limits: WorkerLimits::default(),
         }
     }
 

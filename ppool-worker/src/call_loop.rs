@@ -20,6 +20,7 @@ use ppool_core::{
 use crate::{
     ends::{Calls, ItemId, Results},
     invoke::invoke,
+    output,
     panic::{self, Running},
     state,
 };
@@ -192,18 +193,20 @@ fn run_item(
     id: ItemId,
     args: &[u8],
     attached: &Attached,
-    output: &mut Encoder,
+    value: &mut Encoder,
 ) -> Ended {
     panic::now(Running::Call {
         work_id: id.work_id,
         attempt: id.attempt,
         index: id.index,
     });
+    output::call_begins(id.work_id, entry.key());
     state::call_begins(id.attempt);
-    output.clear(KEEP);
+    value.clear(KEEP);
     let args = Decoder::new(args).with_attached(attached);
-    let result = invoke(entry, args, output);
+    let result = invoke(entry, args, value);
     state::call_ends();
+    output::call_ends();
     let reported = panic::now(Running::Nothing);
     match result {
         Ok(()) => Ended::Value,

@@ -156,6 +156,7 @@ fn run(socket: OwnedFd) -> ! {
     match boot::serve(Arc::new(WorkerSocket::new(socket))) {
         // What was registered to run at the exit runs. Should it hang, the parent ends the process.
         Ending::Finished => process::exit(0),
+        Ending::Ran(code) => process::exit(code),
         Ending::StartFailed => process::exit(START_FAILED_EXIT),
         Ending::Shortage => exit_now(SHORTAGE_EXIT),
         Ending::ParentLost => exit_now(PARENT_LOST_EXIT),

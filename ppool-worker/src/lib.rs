@@ -13,7 +13,8 @@
 //!
 //! - SUP-4: no worker outlives its parent, whatever its task does: the kernel kills it when the
 //!   thread that started it ends, and the control thread ends it at the end of the link.
-//! - Nothing here prints: what goes wrong is told to the parent.
+//! - Nothing here prints: what goes wrong is told to the parent. Only a process that is there for one
+//!   task prints how that failed, as Rust's `main` does.
 //!
 //! # Failure
 //!
@@ -24,7 +25,10 @@ mod call_loop;
 mod ends;
 mod hook;
 mod invoke;
+mod limits;
+mod output;
 mod panic;
+mod process;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod state;

@@ -1,8 +1,9 @@
 //! Panics of tasks: what is told of them, and how it gets out even when nothing unwinds.
 //!
 //! A hook sees every panic where it happens, which is where its location and stack can be had. On
-//! the call thread it prints nothing and keeps them for [`take`], which the catcher calls. Other
-//! threads panic as they always did.
+//! the thread that runs tasks it keeps them for [`take`], which the catcher calls, and prints nothing,
+//! unless the process is there for that one task and has nobody to tell. Other threads panic as they
+//! always did.
 //!
 //! # Failure
 //!
@@ -14,6 +15,7 @@ use std::{
     any::Any,
     backtrace::Backtrace,
     cell::{Cell, RefCell},
+    ffi::OsString,
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
     sync::{Arc, Once},
 };
@@ -53,9 +55,22 @@ const CAN_NOT_UNWIND: [&str; 3] = [
     "unsafe precondition(s) violated",
 ];
 
+/// Whose business the panics of a thread are.
+enum Watch {
+    /// The call thread's: of the parent at the other end of the link.
+    Calls(Arc<dyn WorkerLink>),
+    /// The only task's of a process.
+    Process {
+        /// Whether to print them, as those of `main` are.
+        prints: bool,
+        /// Tells one that nobody will come to catch.
+        tell: Box<dyn Fn(RemotePanic)>,
+    },
+}
+
 thread_local! {
-    /// The link to the parent: there on the call thread only.
-    static LINK: RefCell<Option<Arc<dyn WorkerLink>>> = const { RefCell::new(None) };
+    /// There on the thread that runs tasks only.
+    static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
     static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
     /// Whether the hook has told the parent of what is running.
     static REPORTED: Cell<bool> = const { Cell::new(false) };
@@ -71,9 +86,15 @@ struct Noted {
     backtrace: Option<Backtrace>,
 }
 
+/// What the environment says of backtraces. The second variable has the word of the first where
+/// memory is limited; see `abort_without_backtrace`.
+fn backtraces() -> Option<OsString> {
+    std::env::var_os("RUST_BACKTRACE").or_else(|| std::env::var_os("RUST_LIB_BACKTRACE"))
+}
+
 impl Noted {
     fn new(info: &PanicHookInfo<'_>) -> Self {
-        let wanted = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
+        let wanted = backtraces().is_none_or(|value| value != "0");
         Noted {
             message: message_of(info.payload()),
             location: info.location().map(ToString::to_string),
@@ -83,7 +104,7 @@ impl Noted {
 
     fn into_remote(self) -> RemotePanic {
         let backtrace = self.backtrace.map(|backtrace| {
-            let full = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full");
+            let full = backtraces().is_some_and(|value| value == "full");
             let text = match full {
                 true => format!("{backtrace:#}"),
                 false => of_the_task(&backtrace.to_string()),
@@ -96,17 +117,33 @@ impl Noted {
 
 /// Makes the calling thread the one whose panics are the parent's business.
 pub(crate) fn watch_this_thread(link: Arc<dyn WorkerLink>) {
+    watch(Watch::Calls(link));
+}
+
+/// Makes the calling thread the one that runs the only task of this process.
+pub(crate) fn watch_this_process(prints: bool, tell: impl Fn(RemotePanic) + 'static) {
+    let tell = Box::new(tell);
+    watch(Watch::Process { prints, tell });
+}
+
+fn watch(watch: Watch) {
     static INSTALL: Once = Once::new();
 
-    LINK.set(Some(link));
+    WATCH.set(Some(watch));
     INSTALL.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // While a thread ends its variables may be gone: then nobody waits for its panics.
-            let watched = LINK.try_with(|link| link.borrow().is_some());
-            if watched.unwrap_or(false) {
+            let prints = WATCH.try_with(|watch| match &*watch.borrow() {
+                None => None,
+                Some(Watch::Calls(_)) => Some(false),
+                Some(Watch::Process { prints, .. }) => Some(*prints),
+            });
+            let prints = prints.unwrap_or(None);
+            if prints.is_some() {
                 seen(info);
-            } else {
+            }
+            if prints.unwrap_or(true) {
                 previous(info);
             }
         }));
@@ -146,7 +183,7 @@ fn discard(payload: Box<dyn Any + Send>) {
     NOTED.take();
 }
 
-/// A panic on the call thread.
+/// A panic on the thread that runs tasks.
 fn seen(info: &PanicHookInfo<'_>) {
     let mut noted = Noted::new(info);
     let aborts = CAN_NOT_UNWIND
@@ -169,6 +206,14 @@ fn seen(info: &PanicHookInfo<'_>) {
 /// Tells the parent, since nobody will come to catch the panic.
 fn report(noted: Noted) {
     let panic = noted.into_remote();
+    WATCH.with_borrow(|watch| match watch {
+        Some(Watch::Calls(link)) => report_call(&**link, panic),
+        Some(Watch::Process { tell, .. }) => tell(panic),
+        None => {}
+    });
+}
+
+fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let message = match RUNNING.get() {
         Running::Nothing => return,
         Running::Initializer(name) => FromWorker::StartFailed(initializer_panicked(name, &panic)),
@@ -185,12 +230,8 @@ fn report(noted: Noted) {
         }),
     };
     REPORTED.set(true);
-    LINK.with_borrow(|link| {
-        if let Some(link) = link {
-            // When the parent is gone there is nobody to tell.
-            let _ = link.send(&message);
-        }
-    });
+    // When the parent is gone there is nobody to tell.
+    let _ = link.send(&message);
 }
 
 /// What is said of an initializer that panicked.

@@ -14,6 +14,8 @@ use std::{
 
 use ppool_core::ids::WorkerId;
 
+use crate::limits;
+
 /// Which worker a task runs in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -60,10 +62,12 @@ pub(crate) fn become_worker(worker: WorkerId) {
 }
 
 pub(crate) fn call_begins(attempt: u32) {
+    limits::call_begins();
     ATTEMPT.store(attempt, Relaxed);
 }
 
 pub(crate) fn call_ends() {
+    limits::call_ends();
     ATTEMPT.store(0, Relaxed);
     // One thread runs calls, so nothing comes between the two.
     CALLS_DONE.store(CALLS_DONE.load(Relaxed) + 1, Relaxed);

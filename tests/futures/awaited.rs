@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::common::{
-    Busy, busy_pool, pool_of,
+    busy_pool, pool_of,
     tasks::{End, end, square},
     until, watchdog,
 };
@@ -91,8 +91,7 @@ fn many_futures_can_be_awaited_at_once() {
 fn the_last_waker_is_the_one_that_is_woken() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy { held, running, .. } = busy;
-    let mut running = pin!(running);
+    let mut running = pin!(busy.running);
     let first = Unparker::of_this_thread();
     let last = Unparker::of_this_thread();
     for unparker in [&first, &last] {
@@ -100,7 +99,7 @@ fn the_last_waker_is_the_one_that_is_woken() {
         let polled = running.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
     }
-    held.release.raise();
+    busy.held.release.raise();
     until(|| last.wakes.load(Ordering::SeqCst) > 0);
     assert!(
         running

@@ -9,7 +9,7 @@ mod many;
 use std::{sync::mpsc::channel, time::Duration};
 
 use common::{
-    Busy, Scratch, busy_pool, pool_of,
+    Scratch, busy_pool, pool_of,
     processes::is_alive,
     tasks::{End, Hold, count, end, hold, panic_with, run_for_ever, square},
     until, watchdog,
@@ -57,31 +57,25 @@ fn calls_behind_a_killed_one_run_all_the_same() {
 #[test]
 fn a_future_tells_how_far_its_call_is() {
     let _watchdog = watchdog();
-    let busy = busy_pool();
-    let Busy {
-        pool,
-        held,
-        mut running,
-        ..
-    } = busy;
-    let mut waiting: Vec<_> = (0..5).map(|n| pool.submit(square, n)).collect();
+    let mut busy = busy_pool();
+    let mut waiting: Vec<_> = (0..5).map(|n| busy.pool.submit(square, n)).collect();
     let last = waiting.last_mut().unwrap();
     assert_eq!(last.state(), TaskState::Pending);
     assert!(!last.is_done() && !last.is_running() && !last.is_cancelled());
     assert!(last.try_result().is_none());
     // What runs was given to a worker, and that is all a parent knows at once.
-    until(|| running.state() == TaskState::Running);
-    assert!(running.is_running() && !running.is_done());
-    assert!(running.try_result().is_none());
-    assert!(!running.wait_timeout(SOON));
+    until(|| busy.running.state() == TaskState::Running);
+    assert!(busy.running.is_running() && !busy.running.is_done());
+    assert!(busy.running.try_result().is_none());
+    assert!(!busy.running.wait_timeout(SOON));
 
-    held.release.raise();
-    while !running.wait_timeout(SOON) {}
-    assert_eq!(running.state(), TaskState::Finished);
-    assert!(running.is_done() && !running.is_running() && !running.is_cancelled());
-    assert!(is_alive(running.try_result().unwrap().unwrap()));
+    busy.held.release.raise();
+    while !busy.running.wait_timeout(SOON) {}
+    assert_eq!(busy.running.state(), TaskState::Finished);
+    assert!(busy.running.is_done() && !busy.running.is_running() && !busy.running.is_cancelled());
+    assert!(is_alive(busy.running.try_result().unwrap().unwrap()));
     // It is given once.
-    assert!(running.try_result().is_none());
+    assert!(busy.running.try_result().is_none());
     for (n, future) in (0..).zip(waiting) {
         assert_eq!(future.wait().unwrap(), n * n);
     }
@@ -101,15 +95,10 @@ fn a_call_that_failed_is_finished_too() {
 fn a_call_that_has_not_started_can_be_cancelled() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
     // The first of them may lie in the worker's queue already; that makes no difference.
-    let waiting: Vec<_> = (0..5).map(|n| pool.submit(count, (&ran, n))).collect();
+    let waiting: Vec<_> = (0..5)
+        .map(|n| busy.pool.submit(count, (&busy.ran, n)))
+        .collect();
     for future in &waiting {
         assert!(future.cancel());
         assert_eq!(future.state(), TaskState::Cancelled);
@@ -124,22 +113,21 @@ fn a_call_that_has_not_started_can_be_cancelled() {
         );
         assert!(error.task().contains("count") && !error.was_started());
     }
-    held.release.raise();
-    running.wait().unwrap();
-    assert_eq!(pool.apply(square, 5).unwrap(), 25);
-    drop(pool);
-    assert_eq!(ran.count(), 0);
+    busy.held.release.raise();
+    busy.running.wait().unwrap();
+    assert_eq!(busy.pool.apply(square, 5).unwrap(), 25);
+    drop(busy.pool);
+    assert_eq!(busy.ran.count(), 0);
 }
 
 #[test]
 fn a_call_that_runs_can_not_be_cancelled() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy { held, running, .. } = busy;
-    assert!(!running.cancel());
-    assert!(!running.is_cancelled());
-    held.release.raise();
-    assert!(running.wait().is_ok());
+    assert!(!busy.running.cancel());
+    assert!(!busy.running.is_cancelled());
+    busy.held.release.raise();
+    assert!(busy.running.wait().is_ok());
 }
 
 #[test]
@@ -162,22 +150,15 @@ fn a_call_that_runs_can_be_killed() {
 fn a_call_that_waits_can_be_killed() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
-    let waiting = pool.submit(count, (&ran, 1));
+    let waiting = busy.pool.submit(count, (&busy.ran, 1));
     assert!(waiting.kill());
     let error = waiting.wait().unwrap_err();
     assert!(error.is_cancelled() && !error.was_started(), "{error:?}");
-    held.release.raise();
-    // The worker that ran another call is none the worse for it.
-    assert!(running.wait().is_ok());
-    drop(pool);
-    assert_eq!(ran.count(), 0);
+    busy.held.release.raise();
+    // The worker that busy.ran another call is none the worse for it.
+    assert!(busy.running.wait().is_ok());
+    drop(busy.pool);
+    assert_eq!(busy.ran.count(), 0);
 }
 
 #[test]
@@ -215,20 +196,13 @@ fn cancels_and_results_may_race() {
 fn a_dropped_future_detaches_its_call() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
     for n in 0..5 {
-        drop(pool.submit(count, (&ran, n)));
+        drop(busy.pool.submit(count, (&busy.ran, n)));
     }
-    drop(running);
-    held.release.raise();
-    drop(pool);
-    assert_eq!(ran.count(), 5);
+    drop(busy.running);
+    busy.held.release.raise();
+    drop(busy.pool);
+    assert_eq!(busy.ran.count(), 5);
 }
 
 #[test]
@@ -250,24 +224,18 @@ fn a_future_outlives_its_pool() {
 fn on_done_is_called_once_with_the_value_or_the_error() {
     let _watchdog = watchdog();
     let busy = busy_pool();
-    let Busy {
-        pool,
-        held,
-        running,
-        ..
-    } = busy;
     let (sender, outcomes) = channel();
-    let good = pool.submit(square, 7);
-    let bad = pool.submit(panic_with, "on purpose");
+    let good = busy.pool.submit(square, 7);
+    let bad = busy.pool.submit(panic_with, "on purpose");
     let (of_good, of_bad) = (sender.clone(), sender.clone());
     good.on_done(move |outcome| of_good.send(format!("{:?}", outcome.ok())).unwrap());
     bad.on_done(move |outcome| of_bad.send(outcome.unwrap_err().to_string()).unwrap());
-    held.release.raise();
+    busy.held.release.raise();
     assert_eq!(outcomes.recv().unwrap(), "Some(49)");
     assert!(outcomes.recv().unwrap().contains("on purpose"));
     assert_eq!(good.wait().unwrap(), 49);
     // The calls are done by now, so a later one is called at once.
-    running.wait().unwrap();
+    busy.running.wait().unwrap();
     bad.on_done(move |outcome| sender.send(outcome.is_err().to_string()).unwrap());
     assert_eq!(outcomes.recv().unwrap(), "true");
     assert!(outcomes.recv().is_err(), "each was called once");

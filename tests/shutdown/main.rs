@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{
-    Busy, Scratch, busy_pool, pool_of,
+    Scratch, busy_pool, pool_of,
     processes::is_alive,
     tasks::{End, Hold, end, hold, run_for_ever, square},
     until, watchdog,
@@ -24,16 +24,9 @@ fn a_closed_pool_finishes_what_it_has_and_takes_no_more() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
-    pool.close();
+    busy.pool.close();
 
-    let late = pool.submit(square, 3);
+    let late = busy.pool.submit(square, 3);
     let error = late.wait().unwrap_err();
     assert!(
         matches!(error.kind(), TaskErrorKind::PoolClosed),
@@ -41,18 +34,18 @@ fn a_closed_pool_finishes_what_it_has_and_takes_no_more() {
     );
     assert!(!error.was_started());
     assert!(error.to_string().contains("after shutdown"), "{error}");
-    let error = pool.try_submit(square, 3).unwrap_err();
+    let error = busy.pool.try_submit(square, 3).unwrap_err();
     assert!(matches!(error, SubmitError::Closed(3)), "{error:?}");
-    assert!(pool.map(square, 0..3).is_err());
+    assert!(busy.pool.map(square, 0..3).is_err());
 
-    held.release.raise();
-    pool.join();
-    running.wait().unwrap();
+    busy.held.release.raise();
+    busy.pool.join();
+    busy.running.wait().unwrap();
     for (n, future) in (0..).zip(waiting) {
         assert_eq!(future.wait().unwrap(), n);
     }
-    assert_eq!(ran.count(), 10);
-    assert_eq!(pool.worker_pids(), []);
+    assert_eq!(busy.ran.count(), 10);
+    assert_eq!(busy.pool.worker_pids(), []);
 }
 
 #[test]
@@ -60,22 +53,19 @@ fn terminate_ends_running_and_waiting_calls() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool, running, ran, ..
-    } = busy;
-    let pids = pool.worker_pids();
-    pool.terminate();
-    pool.join();
-    let error = running.wait().unwrap_err();
+    let pids = busy.pool.worker_pids();
+    busy.pool.terminate();
+    busy.pool.join();
+    let error = busy.running.wait().unwrap_err();
     assert!(error.is_cancelled() && error.was_started(), "{error:?}");
     for future in waiting {
         let error = future.wait().unwrap_err();
         assert!(error.is_cancelled() && !error.was_started(), "{error:?}");
     }
-    assert_eq!(ran.count(), 0);
+    assert_eq!(busy.ran.count(), 0);
     assert!(!pids.iter().any(|pid| is_alive(*pid)));
     assert!(matches!(
-        pool.try_submit(square, 3),
+        busy.pool.try_submit(square, 3),
         Err(SubmitError::Closed(3))
     ));
 }
@@ -85,21 +75,14 @@ fn shutdown_with_drain_finishes_everything() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
-    let pids = pool.worker_pids();
-    held.release.raise();
-    pool.shutdown(Shutdown::Drain);
+    let pids = busy.pool.worker_pids();
+    busy.held.release.raise();
+    busy.pool.shutdown(Shutdown::Drain);
     // It has waited for the workers, so nothing is left to wait for.
     assert!(!pids.iter().any(|pid| is_alive(*pid)));
-    assert!(running.is_done() && waiting.iter().all(TaskFuture::is_done));
-    assert_eq!(ran.count(), 10);
-    assert_eq!(running.wait().unwrap(), pids[0]);
+    assert!(busy.running.is_done() && waiting.iter().all(TaskFuture::is_done));
+    assert_eq!(busy.ran.count(), 10);
+    assert_eq!(busy.running.wait().unwrap(), pids[0]);
 }
 
 #[test]
@@ -107,25 +90,18 @@ fn shutdown_with_cancel_pending_finishes_what_runs() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
     let release = thread::spawn(move || {
-        // Only when the waiting calls have been cancelled is the running one let go.
+        // Only when the waiting calls have been cancelled is the busy.running one let go.
         for future in waiting {
             let error = future.wait().unwrap_err();
             assert!(error.is_cancelled() && !error.was_started(), "{error:?}");
         }
-        held.release.raise();
+        busy.held.release.raise();
     });
-    pool.shutdown(Shutdown::CancelPending);
+    busy.pool.shutdown(Shutdown::CancelPending);
     release.join().unwrap();
-    running.wait().unwrap();
-    assert_eq!(ran.count(), 0);
+    busy.running.wait().unwrap();
+    assert_eq!(busy.ran.count(), 0);
 }
 
 #[test]
@@ -133,19 +109,12 @@ fn dropping_a_pool_drains_it() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
-    let pids = pool.worker_pids();
-    held.release.raise();
-    drop(pool);
+    let pids = busy.pool.worker_pids();
+    busy.held.release.raise();
+    drop(busy.pool);
     assert!(!pids.iter().any(|pid| is_alive(*pid)));
-    assert!(running.is_done() && waiting.iter().all(TaskFuture::is_done));
-    assert_eq!(ran.count(), 10);
+    assert!(busy.running.is_done() && waiting.iter().all(TaskFuture::is_done));
+    assert_eq!(busy.ran.count(), 10);
 }
 
 #[test]
@@ -153,17 +122,10 @@ fn dropping_futures_and_the_pool_still_runs_the_calls() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
-    drop((running, waiting));
-    held.release.raise();
-    drop(pool);
-    assert_eq!(ran.count(), 10);
+    drop((busy.running, waiting));
+    busy.held.release.raise();
+    drop(busy.pool);
+    assert_eq!(busy.ran.count(), 10);
 }
 
 #[test]
@@ -209,26 +171,19 @@ fn several_threads_may_end_a_pool_at_once() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
     thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| pool.shutdown(Shutdown::Drain));
+            scope.spawn(|| busy.pool.shutdown(Shutdown::Drain));
         }
         scope.spawn(|| {
-            pool.close();
-            held.release.raise();
-            pool.join();
+            busy.pool.close();
+            busy.held.release.raise();
+            busy.pool.join();
         });
     });
-    running.wait().unwrap();
+    busy.running.wait().unwrap();
     assert!(waiting.iter().all(TaskFuture::is_done));
-    assert_eq!(ran.count(), 10);
+    assert_eq!(busy.ran.count(), 10);
 }
 
 #[test]
@@ -317,22 +272,15 @@ fn a_pool_dropped_by_a_panic_is_drained() {
     let _watchdog = watchdog();
     let busy = busy_pool();
     let waiting = busy.waiting(10);
-    let Busy {
-        pool,
-        held,
-        running,
-        ran,
-        ..
-    } = busy;
     let outcome = catch_unwind(AssertUnwindSafe(move || {
-        let _pool = pool;
-        held.release.raise();
+        let _pool = busy.pool;
+        busy.held.release.raise();
         panic!("on purpose");
     }));
     assert!(outcome.is_err());
-    running.wait().unwrap();
+    busy.running.wait().unwrap();
     assert!(waiting.iter().all(TaskFuture::is_done));
-    assert_eq!(ran.count(), 10);
+    assert_eq!(busy.ran.count(), 10);
 }
 
 #[test]

@@ -134,6 +134,43 @@ fn parameters_may_be_borrowed() {
     assert_eq!(pool.apply(lengths, passed).unwrap(), [7, 1000, 2, 8]);
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Signal {
+    unit: String,
+    #[serde(with = "ppool::raw")]
+    samples: Vec<f64>,
+    #[serde(with = "ppool::raw")]
+    marks: Option<Box<[u32]>>,
+}
+
+#[task]
+fn double(mut signal: Signal) -> Signal {
+    for sample in &mut signal.samples {
+        *sample *= 2.0;
+    }
+    signal.marks = None;
+    signal
+}
+
+#[test]
+fn fields_of_plain_data_travel_as_bytes() {
+    let _watchdog = watchdog();
+    let pool = pool_of(1);
+    for len in [0, 3, 100_000] {
+        let signal = Signal {
+            unit: "V".into(),
+            samples: (0..len).map(f64::from).collect(),
+            marks: Some([7, 8].into()),
+        };
+        let expected = Signal {
+            unit: "V".into(),
+            samples: (0..len).map(|n| f64::from(n) * 2.0).collect(),
+            marks: None,
+        };
+        assert!(pool.apply(double, signal).unwrap() == expected, "{len}");
+    }
+}
+
 #[task]
 fn nothing(_: ()) {}
 

@@ -164,6 +164,19 @@ impl Attached {
         self.0.borrow().is_incomplete
     }
 
+    /// A duplicate of one that was not taken.
+    ///
+    /// # Errors
+    /// When it is not there, or descriptors have run out.
+    pub fn copy(&self, index: u32) -> Result<OwnedFd, AttachError> {
+        let slots = self.0.borrow();
+        let slot = usize::try_from(index)
+            .ok()
+            .and_then(|index| slots.descriptors.get(index)?.as_ref());
+        let descriptor = slot.ok_or(AttachError::Missing(index))?;
+        descriptor.try_clone().map_err(AttachError::Duplicate)
+    }
+
     /// Takes the last one off.
     pub fn pop(&mut self) -> Option<OwnedFd> {
         self.0.get_mut().descriptors.pop().flatten()

@@ -14,10 +14,11 @@
 //! relative to the start of the item (one call's arguments, or one result).
 
 pub mod attach;
-mod cbor;
+pub(crate) mod cbor;
 mod chunk;
 mod decoder;
 mod encoder;
+pub mod field;
 mod into_args;
 mod lane;
 mod payload;

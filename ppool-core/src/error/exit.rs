@@ -35,6 +35,10 @@ pub enum ExitHow {
 /// The exit code of a worker that could not start for want of processes or memory.
 pub const SHORTAGE_EXIT: i32 = 88;
 
+/// The exit code of a worker that died because it was refused memory, in a pool with a limit of
+/// memory.
+pub const MEMORY_LIMIT_EXIT: i32 = 89;
+
 impl WorkerExit {
     /// The process id that the worker had. It may belong to another process by now.
     #[must_use]

@@ -22,6 +22,8 @@ struct Inner {
     id: WorkId,
     label: Option<u64>,
     was_started: bool,
+    /// Whether the time limit that was passed is that of processor time.
+    cpu_time: bool,
 }
 
 /// What happened to a call that gave no value.
@@ -34,9 +36,11 @@ pub enum TaskErrorKind {
     Panicked(RemotePanic),
     /// Its worker process ended while it ran.
     WorkerLost(WorkerExit),
-    /// It ran longer than its time limit, this one, and was stopped.
+    /// It ran longer than its time limit, this one, and was stopped; or it took more processor time
+    /// than the pool's `cpu_time_limit`, which is this one
+    /// ([`TaskError::is_cpu_timeout`] tells the two apart).
     TimedOut(Duration),
-    /// Its worker process passed its memory limit.
+    /// It needed more memory than the pool's `memory_limit` lets its worker have.
     MemoryLimit,
     /// The pool was closed before the call was submitted.
     PoolClosed,
@@ -57,7 +61,17 @@ impl TaskError {
                 id,
                 label: None,
                 was_started: started,
+                cpu_time: false,
             }),
+        }
+    }
+
+    /// The same error, where the time limit is that of processor time.
+    pub(crate) fn of_cpu_time(self) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.inner);
+        inner.cpu_time = true;
+        TaskError {
+            inner: Arc::new(inner),
         }
     }
 
@@ -114,10 +128,23 @@ impl TaskError {
         matches!(self.inner.kind, TaskErrorKind::WorkerLost(_))
     }
 
-    /// Whether the call passed its time limit.
+    /// Whether the call passed its time limit, be it that of its running time or that of processor
+    /// time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.inner.kind, TaskErrorKind::TimedOut(_))
+    }
+
+    /// Whether the call took more processor time than the pool's `cpu_time_limit`.
+    #[must_use]
+    pub fn is_cpu_timeout(&self) -> bool {
+        self.inner.cpu_time
+    }
+
+    /// Whether the call needed more memory than the pool's `memory_limit`.
+    #[must_use]
+    pub fn is_memory_limit(&self) -> bool {
+        matches!(self.inner.kind, TaskErrorKind::MemoryLimit)
     }
 }
 
@@ -128,6 +155,12 @@ impl fmt::Display for TaskError {
             TaskErrorKind::Cancelled => write!(f, "the call of `{task}` was cancelled"),
             TaskErrorKind::Panicked(panic) => write!(f, "task `{task}` panicked{panic}"),
             TaskErrorKind::WorkerLost(exit) => write!(f, "{exit}"),
+            TaskErrorKind::TimedOut(limit) if self.inner.cpu_time => {
+                write!(
+                    f,
+                    "task `{task}` took more than its limit of {limit:?} of processor time"
+                )
+            }
             TaskErrorKind::TimedOut(limit) => {
                 write!(
                     f,

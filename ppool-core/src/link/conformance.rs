@@ -24,8 +24,12 @@ use crate::{
     codec::Payload,
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
+    output::Output,
     task::TaskKey,
-    wire::{Boot, CallItem, CallOutcome, FromWorker, Hello, MAX_DESCRIPTORS, ResultItem, ToWorker},
+    wire::{
+        Boot, CallItem, CallOutcome, FromWorker, Hello, MAX_DESCRIPTORS, ResultItem, ToWorker,
+        WorkerLimits,
+    },
 };
 
 /// The two ends of a new link.
@@ -104,6 +108,8 @@ fn boot() -> Boot {
         finalizer: None,
         current_dir: Some("/".into()),
         parent_pid: 5,
+        output: Output::Inherit,
+        limits: WorkerLimits::default(),
     }
 }
 

@@ -13,6 +13,8 @@
 //! - [`WorkerLink`] is the worker's end. One of its threads receives, any of them sends.
 //! - [`socket`] is the portable transport, a Unix socket pair.
 //! - `ring` is the fast one: calls and results through shared memory, the rest by a socket.
+//! - [`parcel`] is for what travels whole, without a worker's transport: a message of a channel, or
+//!   the arguments of a process.
 //!
 //! # Invariants
 //!
@@ -29,6 +31,7 @@
 pub mod ring;
 
 mod ends;
+pub mod parcel;
 pub mod socket;
 mod transport;
 

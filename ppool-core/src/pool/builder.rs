@@ -21,10 +21,11 @@ use crate::{
     error::{BuildError, BuildErrorKind, EncodeError, TaskError},
     future::Callbacks,
     ids::{WorkId, WorkerId},
-    queue_manager::{Limits, QueueManager, Settings},
+    output::Output,
+    queue_manager::{Limits, QueueManager, Settings, TakeLine},
     supervise::LaunchConfig,
     task::{Registry, Task},
-    wire::{Boot, BootCall},
+    wire::{Boot, BootCall, WorkerLimits},
 };
 
 /// The most workers that a pool may have.
@@ -105,7 +106,11 @@ pub struct PoolBuilder {
     current_dir: Option<PathBuf>,
     callbacks: Callbacks,
     pool_callbacks: PoolCallbacks,
-    in_process: bool,
+    pub(super) in_process: bool,
+    pub(super) output: Output,
+    pub(super) take_line: Option<TakeLine>,
+    pub(super) limits: WorkerLimits,
+    pub(super) has_affinity: bool,
 }
 
 impl fmt::Debug for PoolBuilder {
@@ -143,6 +148,10 @@ impl PoolBuilder {
             callbacks: Callbacks::Background,
             pool_callbacks: PoolCallbacks::default(),
             in_process: false,
+            output: Output::Inherit,
+            take_line: None,
+            limits: WorkerLimits::default(),
+            has_affinity: false,
         }
     }
 
@@ -348,6 +357,7 @@ impl PoolBuilder {
                  least 1",
             ));
         }
+        self.check_limits()?;
         if self.queue_capacity == 0 {
             return Err(BuildError::setting(
                 "a queue_capacity of 0 leaves no room for a call: it must be at least 1",
@@ -399,6 +409,8 @@ impl PoolBuilder {
                     .max_tasks_per_worker
                     .and_then(|calls| u32::try_from(calls).ok()),
                 max_memory_growth: self.max_memory_growth,
+                memory_limit: self.limits.memory,
+                cpu_time_limit: self.limits.cpu_time,
                 histograms: self.histograms,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
@@ -408,6 +420,7 @@ impl PoolBuilder {
             launch: LaunchConfig {
                 pool_name: self.name.clone(),
                 env: self.env,
+                memory_is_limited: self.limits.memory.is_some(),
             },
             boot: Boot {
                 pool: self.name.clone(),
@@ -416,6 +429,8 @@ impl PoolBuilder {
                 finalizer: finalizer.call,
                 current_dir: self.current_dir,
                 parent_pid: std::process::id(),
+                output: self.output,
+                limits: self.limits,
             },
             descriptors: [initializer.descriptors, finalizer.descriptors],
             name: self.name,
@@ -424,7 +439,7 @@ impl PoolBuilder {
         };
         Pool {
             parts: Arc::new(PoolParts {
-                manager: QueueManager::new(settings),
+                manager: QueueManager::new(settings, self.take_line),
                 callbacks: Arc::new(self.pool_callbacks),
                 retries: self.retries,
                 task_timeout: self.task_timeout,

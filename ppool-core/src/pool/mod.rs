@@ -7,9 +7,11 @@ mod callbacks;
 mod finalize;
 mod gather;
 mod handle;
+mod limits;
 mod map;
 mod map_async;
 mod options;
+mod output;
 mod pace;
 mod stats;
 #[cfg(feature = "stream")]

@@ -67,6 +67,10 @@ pub(crate) enum Failure {
     Lost(WorkerExit),
     /// It ran longer than this.
     TimedOut(Duration),
+    /// It took more processor time than this, and its worker died of that.
+    CpuTimedOut(Duration),
+    /// It wanted more memory than its worker may have, which died of that.
+    MemoryLimit,
     /// No worker can be started.
     Broken(BrokenPool),
 }

@@ -46,6 +46,9 @@ impl QueueManager {
             });
             io.poller
                 .add(&io.wakeup, Token::Wakeup.encode(), Interest::READ)?;
+            if let Some(printed) = &self.printed {
+                printed.start(&io)?;
+            }
             let manager = Arc::clone(self);
             let thread_io = Arc::clone(&io);
             // Workers are bound to the life of the thread that forks them (PR_SET_PDEATHSIG), so

@@ -22,6 +22,8 @@ use crate::{ids::WorkerId, supervise, sys::epoll::Events};
 pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
     let mut events = Events::with_capacity(64);
     loop {
+        let printed = manager.printed.as_ref();
+        let rest = printed.and_then(|printed| printed.rests_until(io, manager.now()));
         let timeout = {
             let mut core = manager.lock();
             if manager.may_end(&core) {
@@ -30,7 +32,9 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
             let nothing = core.leave_links();
             if !core.spawns.is_empty() || !nothing {
                 Some(Duration::ZERO)
-            } else if let Some(deadline) = core.reactor.next_deadline() {
+            } else if let Some(deadline) =
+                core.reactor.next_deadline().into_iter().chain(rest).min()
+            {
                 core.sleep = Sleep::Until(deadline);
                 Some(deadline.saturating_sub(manager.now()))
             } else {
@@ -44,6 +48,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
         let mut core = manager.lock();
         core.sleep = Sleep::Awake;
         core.tend_links();
+        let mut has_printed = false;
         for event in events.iter() {
             match Token::decode(event.token) {
                 Token::Wakeup => {
@@ -51,6 +56,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
                 }
                 Token::Link(worker) => manager.drive_link(&mut core, worker),
                 Token::Exit(worker) => manager.worker_exited(&mut core, worker),
+                Token::Output => has_printed = true,
             }
         }
         manager.look(&mut core);
@@ -58,6 +64,12 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
         core.tick(now);
         let spawns = std::mem::take(&mut core.spawns);
         manager.settle(core);
+        if let Some(printed) = printed {
+            if has_printed {
+                printed.read(io, manager.now());
+            }
+            printed.hand_on();
+        }
         for worker in spawns {
             start(manager, worker);
         }

@@ -25,7 +25,13 @@ impl QueueManager {
         let adopted = started.and_then(|started| {
             let own = self.settings.descriptors.iter().flatten();
             let copies: io::Result<Vec<_>> = own.map(OwnedFd::try_clone).collect();
-            let descriptors = copies.map_err(|source| {
+            let with_output = |mut descriptors: Vec<OwnedFd>| {
+                if let Some(printed) = &self.printed {
+                    descriptors.extend(printed.open(id, started.pid)?);
+                }
+                Ok(descriptors)
+            };
+            let descriptors = copies.and_then(with_output).map_err(|source| {
                 NotStarted::ending(&started.exit_watch, "hand over descriptors", source)
             })?;
             core.adopt(id, started).map(|()| descriptors)
@@ -131,6 +137,8 @@ impl QueueManager {
         let _ = worker.link.take_rest(&mut messages);
         self.messages(core, id, messages);
         let running = core.reactor.running(id);
+        let printed = self.printed.as_ref();
+        let stderr_tail = printed.and_then(|printed| printed.finish(id));
         let Some(worker) = core.worker(id) else {
             return;
         };
@@ -148,7 +156,7 @@ impl QueueManager {
             how: status.how,
             task: None,
             peak_memory: status.peak_memory,
-            stderr_tail: None,
+            stderr_tail,
         };
         let started = match running.and_then(|id| worker.link.started(id)) {
             Some(started) => started != CallStarted::No,

@@ -66,7 +66,11 @@ impl LostCall {
     ) -> impl Iterator<Item = LostCall> + use<> {
         let given_up = match failure {
             Failure::Cancelled { started } => Some(*started),
-            Failure::Lost(_) | Failure::TimedOut(_) | Failure::Broken(_) => None,
+            Failure::Lost(_)
+            | Failure::TimedOut(_)
+            | Failure::CpuTimedOut(_)
+            | Failure::MemoryLimit
+            | Failure::Broken(_) => None,
         };
         let task = cargo.entry.name;
         given_up
@@ -152,6 +156,9 @@ impl QueueManager {
         // been faster.
         if core.has_ended && core.reactor.reopen(self.settings.limits.leave_timeout) {
             self.callbacks.reopen();
+            if let Some(printed) = &self.printed {
+                printed.reopen();
+            }
             core.has_ended = false;
             core.stopped = false;
             core.sleep = Sleep::Awake;

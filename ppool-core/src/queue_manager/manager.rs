@@ -16,12 +16,14 @@ use super::{
     core::{Core, Era, Sleep},
     effect::{Effect, Refusal},
     in_process::InProcess,
+    printed::{Printed, TakeLine},
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
     future::{CallControl, CallState, CallbackRunner, Callbacks},
     ids::WorkId,
     link::Transport,
+    output::Output,
     supervise::LaunchConfig,
     wire::Boot,
 };
@@ -62,6 +64,8 @@ pub(crate) struct QueueManager {
     /// The queue-manager thread has ended.
     pub(super) ended: Condvar,
     pub(super) callbacks: CallbackRunner,
+    /// There when what workers print is captured.
+    pub(super) printed: Option<Printed>,
     pub(super) epoch: Instant,
     /// The process that started the queue-manager thread: a fork of it has no such thread.
     pub(super) owner: AtomicU32,
@@ -76,7 +80,8 @@ pub(crate) struct Refused {
 
 impl QueueManager {
     /// The state of a pool that has not started anything.
-    pub(crate) fn new(settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, take_line: Option<TakeLine>) -> Arc<Self> {
+        let captures = settings.boot.output == Output::Capture && !settings.in_process;
         let transport = Transport::from_environment();
         Arc::new(QueueManager {
             transport,
@@ -89,6 +94,7 @@ impl QueueManager {
             progress: Condvar::new(),
             ended: Condvar::new(),
             callbacks: CallbackRunner::new(settings.callbacks),
+            printed: captures.then(|| Printed::new(take_line)),
             epoch: Instant::now(),
             owner: AtomicU32::new(0),
             in_process: settings.in_process.then(InProcess::default),
@@ -354,7 +360,11 @@ impl QueueManager {
         if let Some(in_process) = &self.in_process {
             return self.join_here(in_process, core, era, deadline);
         }
-        let in_callback = self.callbacks.is_current_thread();
+        let takes_lines = self
+            .printed
+            .as_ref()
+            .is_some_and(Printed::is_current_thread);
+        let in_callback = self.callbacks.is_current_thread() || takes_lines;
         while !(core.has_ended || in_callback && core.stopped) {
             if core.era != era {
                 return true;
@@ -416,6 +426,9 @@ impl QueueManager {
 
     /// The last thing that the queue-manager thread does.
     pub(super) fn end(&self) {
+        if let Some(printed) = &self.printed {
+            printed.end();
+        }
         // Callbacks that are asked for run on the thread that asks, at the latest when it joins.
         if !self.callbacks.is_polled() {
             self.callbacks.drain_and_stop();

@@ -25,6 +25,8 @@ mod incoming;
 mod lifetime;
 mod manager;
 mod outcome;
+mod outlets;
+mod printed;
 mod reactor;
 mod results;
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub(crate) use cargo::{Cargo, Sink};
 pub(crate) use effect::Refusal;
 pub use lifetime::{Finalized, LostCall};
 pub(crate) use manager::{QueueManager, Settings};
+pub(crate) use printed::TakeLine;
 pub(crate) use reactor::{Activity, Limits, Terms};
 pub use reactor::{TimeBucket, TimeStats};
 pub(crate) use survey::WorkerSurvey;

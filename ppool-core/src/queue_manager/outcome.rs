@@ -21,6 +21,11 @@ pub(super) fn task_error(cargo: &Cargo, id: WorkId, failure: Failure) -> TaskErr
             }),
         ),
         Failure::TimedOut(limit) => (true, TaskErrorKind::TimedOut(limit)),
+        Failure::CpuTimedOut(limit) => {
+            let kind = TaskErrorKind::TimedOut(limit);
+            return TaskError::new(task, id, true, kind).of_cpu_time();
+        }
+        Failure::MemoryLimit => (true, TaskErrorKind::MemoryLimit),
         Failure::Broken(cause) => (false, TaskErrorKind::PoolBroken(cause)),
     };
     TaskError::new(task, id, started, kind)

@@ -7,11 +7,19 @@ use crate::ids::{Generation, Slot, WorkerId};
 pub(super) enum Token {
     /// The wake-up.
     Wakeup,
+    /// What workers print.
+    Output,
     /// The link of a worker.
     Link(WorkerId),
     /// The exit of a worker.
     Exit(WorkerId),
 }
+
+/// Tells the output from the wake-up, which are no worker's.
+const OUTPUT: WorkerId = WorkerId {
+    slot: Slot(1),
+    generation: Generation(0),
+};
 
 impl Token {
     const SLOT_BITS: u32 = 30;
@@ -19,6 +27,7 @@ impl Token {
     pub(super) fn encode(self) -> u64 {
         let (kind, worker) = match self {
             Token::Wakeup => (0, WorkerId::default()),
+            Token::Output => (0, OUTPUT),
             Token::Link(worker) => (1, worker),
             Token::Exit(worker) => (2, worker),
         };
@@ -32,6 +41,7 @@ impl Token {
             generation: Generation(u32::try_from(token >> 32).expect("32 bits fit")),
         };
         match token & 3 {
+            0 if worker == OUTPUT => Token::Output,
             0 => Token::Wakeup,
             1 => Token::Link(worker),
             _ => Token::Exit(worker),

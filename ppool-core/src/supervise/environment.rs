@@ -34,6 +34,31 @@ pub fn environment<'a>(
     variables.into_iter().map(entry).collect()
 }
 
+/// Has a program abort without a backtrace when it is refused memory: finding one leaves no trace of
+/// the refusal (see [`memory_limit`](crate::sys::memory_limit)).
+///
+/// What `RUST_BACKTRACE` says goes to `RUST_LIB_BACKTRACE`, which is about backtraces that a program
+/// asks for itself.
+pub fn abort_without_backtrace(variables: &mut Vec<CString>) {
+    const ABOUT_PANICS: &[u8] = b"RUST_BACKTRACE=";
+    const ABOUT_OTHERS: &[u8] = b"RUST_LIB_BACKTRACE=";
+
+    let has = |variable: &CString, name| variable.as_bytes().starts_with(name);
+    let Some(at) = variables.iter().position(|one| has(one, ABOUT_PANICS)) else {
+        return;
+    };
+    let moved = [
+        ABOUT_OTHERS,
+        &variables[at].as_bytes()[ABOUT_PANICS.len()..],
+    ]
+    .concat();
+    if variables.iter().any(|one| has(one, ABOUT_OTHERS)) {
+        variables.remove(at);
+    } else if let Ok(moved) = CString::new(moved) {
+        variables[at] = moved;
+    }
+}
+
 fn check(name: &OsStr, value: Option<&OsStr>) -> io::Result<()> {
     let problem = if name.is_empty() {
         "has no name"
@@ -82,6 +107,27 @@ mod tests {
         ];
         let made = environment(current, &changes).unwrap();
         assert_eq!(made, [c"CHANGE=2=3", c"KEEP=1", c"NEW="].map(CString::from));
+    }
+
+    #[test]
+    fn what_is_said_of_backtraces_is_kept_for_those_that_are_asked_for() {
+        let moved = |variables: &[&str]| {
+            let mut variables: Vec<CString> = variables
+                .iter()
+                .map(|variable| CString::new(*variable).unwrap())
+                .collect();
+            abort_without_backtrace(&mut variables);
+            variables
+        };
+        assert_eq!(moved(&["A=1"]), [CString::from(c"A=1")]);
+        assert_eq!(
+            moved(&["RUST_BACKTRACE=full", "A=1"]),
+            [c"RUST_LIB_BACKTRACE=full", c"A=1"].map(CString::from)
+        );
+        assert_eq!(
+            moved(&["RUST_BACKTRACE=1", "RUST_LIB_BACKTRACE=0"]),
+            [CString::from(c"RUST_LIB_BACKTRACE=0")]
+        );
     }
 
     #[test]

@@ -28,7 +28,7 @@ use std::{
 };
 
 use super::{
-    environment::{Change, environment},
+    environment::{Change, abort_without_backtrace, environment},
     handover,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub struct LaunchConfig {
     pub pool_name: String,
     /// Changes to the environment that a worker gets from this process; None removes a variable.
     pub env: Vec<(OsString, Option<OsString>)>,
+    /// Whether a worker's memory is limited.
+    pub memory_is_limited: bool,
 }
 
 /// A worker process that has been started. It may not have got as far as its own code yet.
@@ -74,6 +76,16 @@ pub struct LaunchError {
     source: io::Error,
 }
 
+/// Why a process could not be started: what could not be done ("start the process"), and why.
+/// Nothing of it is left.
+#[derive(Debug)]
+pub struct StartError {
+    /// What could not be done.
+    pub what: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
 /// Starts the process of one worker.
 ///
 /// It may be called with any number of descriptors open, with the standard streams closed, beside
@@ -90,20 +102,34 @@ pub struct LaunchError {
 /// ([`io::ErrorKind::NotFound`]), when the configuration holds a text with a NUL or a variable that can't be, or when this
 /// process is itself a worker that has not taken its place.
 pub fn launch(config: &LaunchConfig, worker: WorkerId) -> Result<Launched, LaunchError> {
-    let failed = |what| {
-        move |source| LaunchError {
-            worker,
-            what,
-            source,
-        }
-    };
+    let title = title(&config.pool_name, worker);
+    let started = start(title, &config.env, config.memory_is_limited);
+    started.map_err(|StartError { what, source }| LaunchError {
+        worker,
+        what,
+        source,
+    })
+}
+
+/// Starts this program once more under that title, as one that its hook takes over. What
+/// [`launch`] says of threads and descriptors holds here too.
+///
+/// # Errors
+/// As [`launch`].
+pub fn start(
+    title: String,
+    env: &[Change],
+    memory_is_limited: bool,
+) -> Result<Launched, StartError> {
+    let failed = |what| move |source| StartError { what, source };
     refuse_inside_worker().map_err(failed("start a worker inside a worker"))?;
-    let argv = [title(&config.pool_name, worker).map_err(failed("name the process"))?];
-    let environment = environment(
-        env::vars_os(),
-        config.env.iter().chain([&handover_variable()]),
-    )
-    .map_err(failed("make the environment"))?;
+    let title = CString::new(title).map_err(io::Error::from);
+    let argv = [title.map_err(failed("name the process"))?];
+    let mut environment = environment(env::vars_os(), env.iter().chain([&handover_variable()]))
+        .map_err(failed("make the environment"))?;
+    if memory_is_limited {
+        abort_without_backtrace(&mut environment);
+    }
 
     let (socket, workers_end) = stream_pair().map_err(failed("make the socket pair"))?;
     let inherited = Inherited {
@@ -138,14 +164,13 @@ fn refuse_inside_worker() -> io::Result<()> {
 }
 
 /// What `ps` shows instead of a command line.
-fn title(pool_name: &str, worker: WorkerId) -> io::Result<CString> {
+fn title(pool_name: &str, worker: WorkerId) -> String {
     let slot = worker.slot.0;
-    let title = if pool_name.is_empty() {
+    if pool_name.is_empty() {
         format!("ppool worker {slot}")
     } else {
         format!("ppool worker {pool_name}/{slot}")
-    };
-    Ok(CString::new(title)?)
+    }
 }
 
 fn handover_variable() -> Change {
@@ -223,15 +248,15 @@ mod tests {
 
     #[test]
     fn the_title_names_pool_and_slot() {
-        assert_eq!(
-            title("images", WORKER).unwrap().as_c_str(),
-            c"ppool worker images/3"
-        );
-        assert_eq!(title("", WORKER).unwrap().as_c_str(), c"ppool worker 3");
-        assert_eq!(
-            title("a\0b", WORKER).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(title("images", WORKER), "ppool worker images/3");
+        assert_eq!(title("", WORKER), "ppool worker 3");
+    }
+
+    #[test]
+    fn a_title_with_a_nul_starts_nothing() {
+        let error = start("a\0b".to_string(), &[], false).unwrap_err();
+        assert_eq!(error.what, "name the process");
+        assert_eq!(error.source.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -13,5 +13,7 @@
 pub mod environment;
 pub mod handover;
 pub mod launcher;
+mod trial;
 
-pub use launcher::{LaunchConfig, LaunchError, Launched, launch};
+pub use launcher::{LaunchConfig, LaunchError, Launched, StartError, launch, start};
+pub use trial::{not_so_nice, try_scheduling};

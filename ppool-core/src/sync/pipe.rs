@@ -24,9 +24,10 @@ use super::item::{self, GetError, MOST_DESCRIPTORS, PutError, Refused};
 use crate::{
     codec::attach::{self, Attached},
     sys::{
+        epoll::Interest,
         fd_passing::{self, Receiver},
         memfd::Memfd,
-        poll::{self, For},
+        poll,
         socketpair::packet_pair,
     },
 };
@@ -160,7 +161,7 @@ macro_rules! receiving {
             /// Waits until that is so, for at most `timeout`; whether it is.
             #[must_use]
             pub fn poll_timeout(&self, timeout: Duration) -> bool {
-                let ready = poll::wait(self.0.socket(), For::Input, item::deadline(timeout));
+                let ready = poll::wait(self.0.socket(), Interest::READ, item::deadline(timeout));
                 // Without memory to wait, the next call says what is wrong.
                 ready.unwrap_or(true)
             }
@@ -286,7 +287,7 @@ impl<T> End<T> {
             let Wait::Until(deadline) = wait else {
                 return Err(Refused::Full);
             };
-            match poll::wait(self.socket(), For::Room, deadline) {
+            match poll::wait(self.socket(), Interest::WRITE, deadline) {
                 Ok(true) => {}
                 Ok(false) => return Err(Refused::Full),
                 Err(error) => return Err(Refused::Io(error)),
@@ -308,7 +309,7 @@ impl<T> End<T> {
             let Wait::Until(deadline) = wait else {
                 return Err(GetError::Empty);
             };
-            match poll::wait(self.socket(), For::Input, deadline) {
+            match poll::wait(self.socket(), Interest::READ, deadline) {
                 Ok(true) => {}
                 Ok(false) => return Err(GetError::Empty),
                 Err(error) => return Err(GetError::Io(error)),

@@ -11,6 +11,7 @@
 //! | `signal` | `sigaction`, `sigprocmask`, `prctl`, `raise` | what a worker ignores, and when it must die |
 //! | `epoll` | `epoll_create1`, `epoll_ctl`, `epoll_wait` | the one wait point (QM-2) |
 //! | `poll` | `poll` | waiting for one descriptor |
+//! | `fork` | `fork`, `on_exit`, `F_SETSIG`, `_exit` | a channel's process that goes on where its parent is |
 //! | `eventfd` | `eventfd` | waking that wait point |
 //! | `clock` | `clock_gettime` | when a call started |
 //! | `memfd` | `memfd_create` | memory that processes share |
@@ -19,6 +20,10 @@
 //! | `fcntl` | `fcntl` | moving descriptors out of the way |
 //! | `limits` | `getrlimit` | how many descriptors and processes there may be, and whether they have run out |
 //! | `fork_hook` | `pthread_atfork` | learning that this process is a forked child |
+//! | `memory_limit` | `setrlimit`, `sigaction` | what memory a worker may have, and whether it died of that |
+//! | `cpu_timer` | `timer_create`, `timer_settime` | what processor time a call may take |
+//! | `scheduling` | `setpriority`, `sched_setaffinity` | how nice a worker is, and where it runs |
+//! | `streams` | `pipe2`, `dup2` | what workers print |
 //! | `exit_hook` | `atexit` | draining pools when the process exits |
 //!
 //! # Invariants
@@ -47,21 +52,26 @@
 //! close_range, waitid with resource usage) is one raw call in one place each.
 
 pub mod clock;
+pub mod cpu_timer;
 pub mod epoll;
 pub mod eventfd;
 pub mod exit_hook;
 pub mod fcntl;
 pub mod fd_passing;
+pub mod fork;
 pub mod fork_hook;
 pub mod futex;
 pub mod inherit;
 pub mod limits;
 pub mod mapping;
 pub mod memfd;
+pub mod memory_limit;
 pub mod pidfd;
 pub mod poll;
 pub mod procfs;
+pub mod scheduling;
 pub mod signal;
 pub mod socketpair;
 pub mod spawn;
+pub mod streams;
 pub mod waitpid;

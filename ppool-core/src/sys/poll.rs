@@ -1,83 +1,59 @@
 //! Waiting for one descriptor.
 
-use std::{
-    io,
-    os::fd::BorrowedFd,
-    time::{Duration, Instant},
-};
+use std::{io, os::fd::BorrowedFd, time::Instant};
 
 use nix::{
     errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+    poll::{PollFd, PollFlags, PollTimeout},
 };
 
-/// What to wait for. That the other side is gone ends both.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum For {
-    /// Something to read.
-    Input,
-    /// Room to write.
-    Room,
-}
+use super::epoll::Interest;
 
-/// `poll(fd, POLLIN or POLLOUT, timeout)`—waits until a read, or a write, would not block, and says
-/// whether it is so; false when the deadline has passed.
+/// `poll(fd, timeout)`—waits until the descriptor is ready, or has failed, or its other side is gone.
+/// False when the deadline passed first; it never returns before that otherwise, whatever signals
+/// come.
 ///
 /// # Errors
-/// `ENOMEM` when the kernel has no memory.
+/// `ENOMEM` when memory has run out.
 ///
 /// # References
 /// - [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
-pub fn wait(fd: BorrowedFd<'_>, what: For, deadline: Option<Instant>) -> io::Result<bool> {
-    let flags = match what {
-        For::Input => PollFlags::POLLIN,
-        For::Room => PollFlags::POLLOUT,
-    };
-    let mut watched = [PollFd::new(fd, flags)];
+pub fn wait(fd: BorrowedFd<'_>, interest: Interest, deadline: Option<Instant>) -> io::Result<bool> {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::POLLIN, interest.read);
+    flags.set(PollFlags::POLLOUT, interest.write);
     loop {
-        let timeout = deadline.map_or(PollTimeout::NONE, left);
-        match poll(&mut watched, timeout) {
-            // More than the kernel can count may be left.
-            Ok(0) if deadline.is_some_and(|deadline| Instant::now() < deadline) => {}
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::EINTR) => {}
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // Rounded up, so that the time is over when the kernel says so.
+        let timeout = left.map_or(PollTimeout::NONE, |left| {
+            let milliseconds = left.as_nanos().div_ceil(1_000_000);
+            PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+        });
+        match nix::poll::poll(&mut [PollFd::new(fd, flags)], timeout) {
+            Ok(0) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                return Ok(false);
+            }
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(true),
             Err(errno) => return Err(errno.into()),
         }
     }
 }
 
-/// In whole milliseconds, rounded up: who wakes too early would look again and again.
-fn left(deadline: Instant) -> PollTimeout {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let left = left.saturating_add(Duration::from_nanos(999_999));
-    PollTimeout::try_from(left.as_millis()).unwrap_or(PollTimeout::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{Write, pipe},
-        os::fd::AsFd,
-    };
+    use std::{io::Write, os::fd::AsFd, os::unix::net::UnixStream, time::Duration};
 
     use super::*;
 
     #[test]
-    fn it_waits_until_the_deadline_or_for_something_to_read() {
-        let (reader, mut writer) = pipe().unwrap();
-        let soon = || Some(Instant::now() + Duration::from_millis(2));
-        assert!(!wait(reader.as_fd(), For::Input, soon()).unwrap());
-        assert!(wait(writer.as_fd(), For::Room, None).unwrap());
-        writer.write_all(b"x").unwrap();
-        assert!(wait(reader.as_fd(), For::Input, None).unwrap());
-        let past = Instant::now().checked_sub(Duration::from_secs(1));
-        assert!(wait(reader.as_fd(), For::Input, past).unwrap());
-    }
-
-    #[test]
-    fn a_writer_that_is_gone_ends_the_wait() {
-        let (reader, writer) = pipe().unwrap();
-        drop(writer);
-        assert!(wait(reader.as_fd(), For::Input, None).unwrap());
+    fn it_waits_until_ready_or_the_deadline() {
+        let (socket, mut peer) = UnixStream::pair().unwrap();
+        let soon = Instant::now() + Duration::from_micros(1500);
+        assert!(!wait(socket.as_fd(), Interest::READ, Some(soon)).unwrap());
+        assert!(Instant::now() >= soon);
+        assert!(wait(socket.as_fd(), Interest::WRITE, None).unwrap());
+        peer.write_all(b"x").unwrap();
+        assert!(wait(socket.as_fd(), Interest::READ, None).unwrap());
     }
 }

@@ -49,11 +49,31 @@ fn start_of(stat: &str) -> Option<u64> {
 }
 
 fn peak_of(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    bytes_of(status, "VmHWM:")
+}
+
+fn bytes_of(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
+}
+
+/// `/proc/PID/status`, `VmData`—how many bytes of private writable memory a process has, touched or
+/// not: what RLIMIT_DATA is about.
+///
+/// # Errors
+/// As [`peak_memory`].
+///
+/// # References
+/// - [proc_pid_status(5)](https://man7.org/linux/man-pages/man5/proc_pid_status.5.html)
+pub fn data_size(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    bytes_of(&status, "VmData:").ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the process's status does not name the size of its data",
+        )
+    })
 }
 
 /// What a process has in memory, in bytes.
@@ -112,6 +132,7 @@ mod tests {
     #[test]
     fn this_process_has_used_memory() {
         assert!(peak_memory(std::process::id()).unwrap() > 100 << 10);
+        assert!(data_size(std::process::id()).unwrap() > 100 << 10);
     }
 
     #[test]

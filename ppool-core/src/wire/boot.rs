@@ -8,8 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::WorkerLimits;
 use crate::{
     ids::{Generation, Slot, WorkerId},
+    output::Output,
     task::TaskKey,
 };
 
@@ -30,6 +32,11 @@ pub struct Boot {
     pub current_dir: Option<PathBuf>,
     /// The process that started the worker.
     pub parent_pid: u32,
+    /// What becomes of what it prints. Where that is captured, the message brings the two
+    /// descriptors that it prints to, after those of the calls.
+    pub output: Output,
+    /// What it puts on itself before its first call.
+    pub limits: WorkerLimits,
 }
 
 /// A call that is part of starting or ending a worker. Its value is thrown away.
@@ -86,14 +93,14 @@ mod byte_string {
 }
 
 /// A path as its bytes, which need not be UTF-8.
-mod path {
+pub(super) mod path {
     use super::{Deserialize, OsStrExt, OsString, OsStringExt, PathBuf, Serialize, byte_string};
     use serde::{Deserializer, Serializer};
 
     #[derive(Serialize, Deserialize)]
     struct Bytes(#[serde(with = "byte_string")] Vec<u8>);
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::wire) fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
@@ -101,7 +108,7 @@ mod path {
         path.as_ref().map(bytes).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::wire) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<PathBuf>, D::Error> {
         let path = |Bytes(bytes)| PathBuf::from(OsString::from_vec(bytes));

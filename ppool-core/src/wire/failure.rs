@@ -1,4 +1,5 @@
-//! Whether an initializer's result says that it failed.
+//! Whether a task's result says that it failed, where nobody is there to look at its type: the result
+//! of an initializer, or of the only task of a process.
 
 use ciborium::Value;
 
@@ -12,16 +13,22 @@ use crate::error::RemoteError;
 /// they look like that too, which nobody returns from an initializer to say that all is well.
 #[must_use]
 pub fn initializer_failure(output: &[u8]) -> Option<String> {
+    task_failure(output).map(|error| format!("{error:#}"))
+}
+
+/// The same as an error, which keeps its chain of sources when it is a [`RemoteError`].
+#[must_use]
+pub fn task_failure(output: &[u8]) -> Option<RemoteError> {
     /// A map of one entry, a text of three letters: `Err`.
     const ERR: &[u8] = b"\xa1\x63Err";
 
     let error = output.strip_prefix(ERR)?;
     if let Ok(error) = ciborium::from_reader::<RemoteError, _>(error) {
-        return Some(format!("{error:#}"));
+        return Some(error);
     }
     match ciborium::from_reader(error) {
-        Ok(Value::Text(message)) => Some(message),
-        Ok(other) => Some(plain_text(&other)),
+        Ok(Value::Text(message)) => Some(RemoteError::new(message)),
+        Ok(other) => Some(RemoteError::new(plain_text(&other))),
         Err(_) => None,
     }
 }

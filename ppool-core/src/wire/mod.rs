@@ -18,7 +18,8 @@
 //!
 //! Order: the worker says `Hello`, the parent `Boot`, the worker `Ready` (or `StartFailed`, which
 //! may also come in the place of `Hello`); then calls go down and results come up, one for each item
-//! of a call, in order; `Sentinel` is the parent's last message and `Bye` the worker's.
+//! of a call, in order; `Sentinel` is the parent's last message and `Bye` the worker's. A process that
+//! runs one task and no calls gets `Process` in the place of `Boot`, and says nothing after `Hello`.
 //!
 //! Invariant: LINK-2. What is read is checked as if hostile: any bytes give messages or a
 //! [`WireError`], and memory is taken only for bytes that have arrived.
@@ -29,18 +30,22 @@ mod error;
 mod failure;
 mod from_worker;
 mod head;
+mod limits;
 mod message;
+mod process;
 mod to_worker;
 
 pub use assembler::{Assembler, Body, Frame};
 pub use boot::{Boot, BootCall};
 pub use error::WireError;
-pub use failure::initializer_failure;
+pub use failure::{initializer_failure, task_failure};
 pub use from_worker::{CallOutcome, FromWorker, Hello, ResultItem};
 pub use head::Head;
+pub use limits::WorkerLimits;
 #[doc(hidden)]
 pub use message::Shape;
 pub use message::{Encoded, Message};
+pub use process::ProcessBoot;
 pub use to_worker::{CallItem, ToWorker};
 
 /// The version of what this module describes. A parent and a worker of different versions part at

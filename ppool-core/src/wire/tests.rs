@@ -9,6 +9,7 @@ use crate::{
     codec::MAX_PAYLOAD_LEN,
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
+    output::Output,
     task::TaskKey,
 };
 
@@ -39,6 +40,33 @@ fn boot() -> impl Strategy<Value = Boot> {
                 finalizer,
                 current_dir: dir.map(PathBuf::from),
                 parent_pid,
+                output: Output::Inherit,
+                limits: WorkerLimits {
+                    nice: i32::try_from(slot).ok(),
+                    cpus: vec![generation as usize],
+                    ..WorkerLimits::default()
+                },
+            },
+        )
+}
+
+fn process_boot() -> impl Strategy<Value = ProcessBoot> {
+    (
+        (".{0,20}", "[0-9:]{0,9}", any::<bool>()),
+        any::<u32>(),
+        proptest::option::of("/.{0,20}"),
+        boot_call(),
+        any::<Option<u32>>(),
+    )
+        .prop_map(
+            |((name, identity, daemon), parent_pid, dir, call, channel)| ProcessBoot {
+                name,
+                identity,
+                daemon,
+                parent_pid,
+                current_dir: dir.map(PathBuf::from),
+                call,
+                channel,
             },
         )
 }
@@ -62,6 +90,7 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         );
     prop_oneof![
         boot().prop_map(ToWorker::Boot),
+        process_boot().prop_map(ToWorker::Process),
         call,
         Just(ToWorker::Sentinel),
         Just(ToWorker::Descriptors)
@@ -332,6 +361,8 @@ fn a_path_that_is_not_utf_8_arrives() {
         finalizer: None,
         current_dir: Some(OsString::from_vec(b"/tmp/\xff".to_vec()).into()),
         parent_pid: 1,
+        output: Output::Inherit,
+        limits: WorkerLimits::default(),
     });
     let stream = bytes_of(std::slice::from_ref(&boot));
     assert_eq!(

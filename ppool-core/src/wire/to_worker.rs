@@ -1,8 +1,9 @@
 //! The parent's messages.
 
 use super::{
-    Boot, Encoded, Head, Message, WireError,
+    Boot, Encoded, Head, Message, ProcessBoot, WireError,
     message::{Fields, Shape, from_cbor, to_cbor},
+    process::PROCESS,
 };
 use crate::{codec::MAX_PAYLOAD_LEN, ids::WorkId, task::TaskKey};
 
@@ -11,6 +12,8 @@ use crate::{codec::MAX_PAYLOAD_LEN, ids::WorkId, task::TaskKey};
 pub enum ToWorker {
     /// Who it is and how it starts; the first message.
     Boot(Boot),
+    /// The same for a process that runs one task.
+    Process(ProcessBoot),
     /// Something to run.
     Call {
         /// What.
@@ -84,7 +87,7 @@ impl ToWorker {
 impl Message for ToWorker {
     fn shape(kind: u8) -> Result<Shape, WireError> {
         match kind {
-            BOOT => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
+            BOOT | PROCESS => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
             CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
             SENTINEL | DESCRIPTORS => Ok(Shape::fixed(0)),
             _ => Err(WireError::Kind(kind)),
@@ -95,6 +98,7 @@ impl Message for ToWorker {
         let mut fields = Fields::new(fixed);
         match kind {
             BOOT => from_cbor(&tail).map(ToWorker::Boot),
+            PROCESS => from_cbor(&tail).map(ToWorker::Process),
             CALL => {
                 let item = CallItem {
                     work_id: WorkId(fields.u64()),
@@ -119,6 +123,7 @@ impl Message for ToWorker {
     fn encode(&self) -> Encoded<'_> {
         match self {
             ToWorker::Boot(boot) => boot.encode(),
+            ToWorker::Process(boot) => boot.encode(),
             ToWorker::Call { item, payload } => Encoded {
                 head: item.head(payload.len()),
                 tail: payload.into(),

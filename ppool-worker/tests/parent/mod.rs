@@ -7,8 +7,9 @@ use ppool_core::{
     codec::{ChunkReader, CodecError, Encoder, Lane},
     ids::{Generation, Slot, WorkId, WorkerId},
     link::{Link, LinkState},
+    output::Output,
     task::TaskKey,
-    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker, ResultItem},
+    wire::{Boot, BootCall, CallItem, CallOutcome, FromWorker, ResultItem, WorkerLimits},
 };
 
 /// Which try every call of a test is.
@@ -143,6 +144,8 @@ pub(crate) fn plain_boot() -> Boot {
         finalizer: None,
         current_dir: None,
         parent_pid: std::process::id(),
+        output: Output::Inherit,
+        limits: WorkerLimits::default(),
     }
 }
 

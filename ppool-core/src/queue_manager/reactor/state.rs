@@ -46,6 +46,10 @@ pub(crate) struct Limits {
     pub(crate) max_tasks: Option<u32>,
     /// After how many bytes of memory more than at its start a worker is replaced.
     pub(crate) max_memory_growth: Option<u64>,
+    /// How many bytes of memory a worker may have, when it is limited.
+    pub(crate) memory_limit: Option<u64>,
+    /// How much processor time a call may take.
+    pub(crate) cpu_time_limit: Option<Duration>,
     /// Whether it is counted how long calls wait and run.
     pub(crate) histograms: bool,
     /// How many items may wait, with the pool or behind another one with a worker.

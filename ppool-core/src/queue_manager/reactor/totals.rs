@@ -30,7 +30,11 @@ impl Totals {
     pub(super) fn fail(&mut self, calls: u32, failure: &Failure) {
         match failure {
             Failure::Cancelled { .. } => self.cancelled += u64::from(calls),
-            Failure::Lost(_) | Failure::TimedOut(_) | Failure::Broken(_) => {
+            Failure::Lost(_)
+            | Failure::TimedOut(_)
+            | Failure::CpuTimedOut(_)
+            | Failure::MemoryLimit
+            | Failure::Broken(_) => {
                 self.failed += u64::from(calls);
             }
         }

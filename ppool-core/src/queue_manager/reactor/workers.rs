@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Accepted, Calls, Life, Reactor, SPAWN_FAILURES, START_DEATHS, State,
+    Accepted, Calls, Life, Limits, Reactor, SPAWN_FAILURES, START_DEATHS, State,
     decide::{failure_of, pause},
 };
 use crate::{
-    error::{BrokenPool, ExitHow, SHORTAGE_EXIT, WorkerExit},
+    error::{BrokenPool, ExitHow, MEMORY_LIMIT_EXIT, SHORTAGE_EXIT, WorkerExit},
     ids::{Slot, WorkId, WorkerId},
     queue::{Place, StopReason},
     queue_manager::effect::{Effect, Failure, StopSignal},
@@ -15,6 +15,19 @@ use crate::{
 
 /// The number of the signal, which this pure room can't ask the system for.
 const SIGKILL: i32 = 9;
+/// The same.
+const SIGXCPU: i32 = 24;
+
+/// Why the call failed that the worker was running, when this end says that it passed a limit.
+fn limit_passed(limits: &Limits, exit: &WorkerExit) -> Option<Failure> {
+    match exit.how {
+        ExitHow::Code(MEMORY_LIMIT_EXIT) => limits.memory_limit.map(|_| Failure::MemoryLimit),
+        ExitHow::Signal {
+            number: SIGXCPU, ..
+        } => limits.cpu_time_limit.map(Failure::CpuTimedOut),
+        _ => None,
+    }
+}
 
 impl<C: Clone> Reactor<C> {
     /// The process exists.
@@ -278,7 +291,10 @@ impl<C: Clone> Reactor<C> {
         }
         let mut in_flight = std::mem::take(&mut row.in_flight);
         let first = in_flight.front().copied();
-        let is_lost = first.is_some_and(|id| started || self.is_lost_unread(id));
+        // A call whose arguments alone are too much is never read, and would be the end of each
+        // worker that gets it.
+        let limit_passed = limit_passed(&self.limits, exit).is_some();
+        let is_lost = first.is_some_and(|id| started || limit_passed || self.is_lost_unread(id));
         let running = if is_lost { in_flight.pop_front() } else { None };
         let row = &self.rows[worker.slot.0 as usize];
         let was_ready = before == State::Ready || row.lost_link;
@@ -308,6 +324,18 @@ impl<C: Clone> Reactor<C> {
 
     /// A worker died before it was ready.
     pub(super) fn start_death(&mut self, exit: &WorkerExit, effects: &mut Vec<Effect<C>>) {
+        if matches!(limit_passed(&self.limits, exit), Some(Failure::MemoryLimit)) {
+            let limit = self.limits.memory_limit.unwrap_or_default();
+            self.break_pool(
+                BrokenPool::new(format!(
+                    "worker process {} needed more than its memory_limit of {limit} bytes before \
+                     it was ready for calls; raise the limit, or load less in the initializer",
+                    exit.pid
+                )),
+                effects,
+            );
+            return;
+        }
         // A clean exit without a handshake is `main` that ran to its end, and would each time.
         if exit.how == ExitHow::Code(0) {
             self.break_pool(
@@ -338,7 +366,9 @@ impl<C: Clone> Reactor<C> {
             .stop
             .take()
             .or(terminating.then_some(StopReason::Killed));
-        if stop.is_none() && item.attempt < item.retries {
+        // It would pass the limit each time.
+        let limit_passed = limit_passed(&self.limits, exit);
+        if stop.is_none() && limit_passed.is_none() && item.attempt < item.retries {
             item.attempt += 1;
             self.totals.retried += 1;
             self.requeue(id, effects);
@@ -346,7 +376,7 @@ impl<C: Clone> Reactor<C> {
         }
         let failure = match stop {
             Some(reason) => failure_of(reason),
-            None => Failure::Lost(exit.clone()),
+            None => limit_passed.unwrap_or_else(|| Failure::Lost(exit.clone())),
         };
         if item.next + 1 == item.count {
             self.fail_rest(id, &failure, effects);

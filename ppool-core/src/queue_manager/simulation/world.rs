@@ -23,6 +23,8 @@ impl World {
             max_workers,
             max_tasks: random.bool().then(|| random.u32(1..6)),
             max_memory_growth: (random.u8(0..4) == 0).then_some(100),
+            memory_limit: None,
+            cpu_time_limit: None,
             histograms: random.u8(0..=255) == 0,
             strict: random.bool(),
             idle_timeout: random

@@ -59,6 +59,7 @@ fn role(name: &str, number: i32) -> LaunchConfig {
             (ROLE.into(), Some(name.into())),
             (NUMBER.into(), Some(number.to_string().into())),
         ],
+        ..LaunchConfig::default()
     }
 }
 

@@ -1,0 +1,116 @@
+//! The limits that a worker puts on itself, and what they cost at each call.
+//!
+//! Threads inherit where they run and how nice they are, so these come first, on the control thread.
+//! What concerns calls is set up by the call thread, before the initializer.
+
+use std::{
+    cell::RefCell,
+    process,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
+
+use nix::unistd::{Pid, setpgid};
+use ppool_core::{
+    error::MEMORY_LIMIT_EXIT,
+    supervise::not_so_nice,
+    sys::{cpu_timer::CpuTimer, memory_limit, procfs, scheduling},
+    wire::{Boot, WorkerLimits},
+};
+
+/// How much memory a worker must be able to take beyond what it has before its first call.
+const LEAST_MEMORY: u64 = 1 << 20;
+
+/// Whether there is anything to do at each call.
+static AT_CALLS: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// On the call thread: the limit of processor time, with its timer.
+    static CPU_TIME: RefCell<Option<(CpuTimer, Duration)>> = const { RefCell::new(None) };
+}
+
+/// What holds for all threads of this process, which has only one yet.
+///
+/// # Errors
+/// Why the worker can't be as it should.
+pub(crate) fn put_on_process(boot: &Boot) -> Result<(), String> {
+    let limits = &boot.limits;
+    if limits.own_group {
+        let this = Pid::from_raw(0);
+        setpgid(this, this).map_err(|error| format!("could not begin a process group: {error}"))?;
+    }
+    if let Some(nice) = limits.nice {
+        scheduling::set_nice(nice).map_err(|error| not_so_nice(nice, &error).to_string())?;
+    }
+    match limits.cpus_of(boot.worker.slot.0) {
+        [] => Ok(()),
+        cpus => scheduling::set_cpus(cpus).map_err(|error| error.to_string()),
+    }
+}
+
+/// What concerns calls; for the call thread, before it runs anything of a user's.
+///
+/// # Errors
+/// Why the worker can't be as it should.
+pub(crate) fn put_on_calls(limits: &WorkerLimits) -> Result<(), String> {
+    if let Some(bytes) = limits.memory {
+        limit_memory(bytes)?;
+    }
+    if let Some(limit) = limits.cpu_time {
+        let timer = CpuTimer::new()
+            .map_err(|error| format!("could not make a timer for the cpu_time_limit: {error}"))?;
+        CPU_TIME.set(Some((timer, limit)));
+    }
+    let at_calls = limits.memory.is_some() || limits.cpu_time.is_some();
+    AT_CALLS.store(at_calls, Relaxed);
+    Ok(())
+}
+
+fn limit_memory(bytes: u64) -> Result<(), String> {
+    let failed = |error| format!("could not limit the memory: {error}");
+    let before = procfs::data_size(process::id()).map_err(failed)?;
+    if bytes < before + LEAST_MEMORY {
+        return Err(format!(
+            "a memory_limit of {bytes} bytes is too low: a worker of this program has {before} \
+             bytes before its first call, and must be able to take {LEAST_MEMORY} more"
+        ));
+    }
+    memory_limit::set(bytes).map_err(failed)?;
+    memory_limit::exit_when_refused(MEMORY_LIMIT_EXIT).map_err(failed)
+}
+
+/// A call begins on this thread.
+#[inline]
+pub(crate) fn call_begins() {
+    if AT_CALLS.load(Relaxed) {
+        begin();
+    }
+}
+
+/// It has ended.
+#[inline]
+pub(crate) fn call_ends() {
+    if AT_CALLS.load(Relaxed) {
+        end();
+    }
+}
+
+#[cold]
+fn begin() {
+    memory_limit::forget_refusals();
+    CPU_TIME.with_borrow_mut(|limited| {
+        if let Some((timer, limit)) = limited {
+            // It fails for no reason that a timer of ours can have.
+            let _ = timer.set(*limit);
+        }
+    });
+}
+
+#[cold]
+fn end() {
+    CPU_TIME.with_borrow_mut(|limited| {
+        if let Some((timer, _)) = limited {
+            let _ = timer.clear();
+        }
+    });
+}
