@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::thread::available_parallelism;
+
 use common::{example::succeed, watchdog};
 
 /// What an example without arguments prints.
@@ -71,6 +73,37 @@ fn a_store_fills_the_table() {
          \u{20} 2  4  6  8 10 12\n\
          \u{20} 3  6  9 12 15 18\n\
          \u{20} 4  8 12 16 20 24\n"
+    );
+}
+
+#[test]
+fn process_queue_prints_what_the_article_shows() {
+    let _watchdog = watchdog();
+    assert_eq!(
+        printed("process_queue"),
+        "Doing something fancy in Process-1 for Fancy Dan!\n"
+    );
+}
+
+#[test]
+fn process_consumers_do_each_task_once_and_take_a_pill_each() {
+    let _watchdog = watchdog();
+    let printed = printed("process_consumers");
+    let count = |text: &str| printed.lines().filter(|line| line.ends_with(text)).count();
+    let consumers = available_parallelism().unwrap().get() * 2;
+    assert!(printed.starts_with(&format!("Creating {consumers} consumers\n")));
+    for n in 0..10 {
+        assert_eq!(count(&format!(": {n} * {n}")), 1, "{printed}");
+        let result = format!("Result: {n} * {n} = {}", n * n);
+        assert_eq!(count(&result), 1, "{printed}");
+    }
+    for n in 1..=consumers {
+        assert_eq!(count(&format!("Consumer-{n}: Exiting")), 1, "{printed}");
+    }
+    assert_eq!(
+        printed.lines().count(),
+        1 + 10 + 10 + consumers,
+        "{printed}"
     );
 }
 
