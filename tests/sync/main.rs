@@ -6,6 +6,8 @@ mod barriers;
 #[path = "../common/mod.rs"]
 mod common;
 mod locks;
+mod pipes;
+mod queues;
 mod semaphores;
 mod travel;
 mod waits;
