@@ -79,10 +79,10 @@ struct Readme;
 pub use ppool_core::ImapStream;
 pub use ppool_core::{
     AsCompleted, BrokenPool, BuildError, Call, Callable, Callbacks, DecodeError, Done, EncodeError,
-    Finalized, Imap, LostCall, MapFuture, Output, OutputLine, OutputStream, Pool, PoolBuilder,
-    PoolStats, RemoteError, RemotePanic, Shutdown, StartMethod, SubmitError, Task, TaskCall,
-    TaskError, TaskErrorKind, TaskFuture, TaskObject, TaskState, TimeBucket, TimeStats, WaitFor,
-    Waited, WorkerExit, WorkerState, WorkerStats, Workers, as_completed, sync, wait,
+    Finalized, FinalizerFailure, Imap, LostCall, MapFuture, Output, OutputLine, OutputStream, Pool,
+    PoolBuilder, PoolStats, RemoteError, RemotePanic, Shutdown, StartMethod, SubmitError, Task,
+    TaskCall, TaskError, TaskErrorKind, TaskFuture, TaskObject, TaskState, TimeBucket, TimeStats,
+    WaitFor, Waited, WorkerExit, WorkerState, WorkerStats, Workers, as_completed, sync, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;

@@ -36,8 +36,8 @@ use ppool_core::{
 pub(crate) enum Running {
     /// Nothing of a user's, or something whose panic the parent doesn't want to hear of.
     Nothing,
-    /// Something with this name that a process runs before its first call.
-    Start(StartCall, &'static str),
+    /// A step of the process's life, by the task with this name.
+    Step(Step, &'static str),
     /// An item of a call.
     Call {
         work_id: WorkId,
@@ -46,20 +46,23 @@ pub(crate) enum Running {
     },
 }
 
-/// What a process runs before its first call.
+/// What a process runs beside calls.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum StartCall {
+pub(crate) enum Step {
     /// What workers share, or would if they were forked.
     Preload,
     /// What each worker needs.
     Initializer,
+    /// What a worker does when it leaves.
+    Finalizer,
 }
 
-impl fmt::Display for StartCall {
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            StartCall::Preload => "preload",
-            StartCall::Initializer => "initializer",
+            Step::Preload => "preload",
+            Step::Initializer => "initializer",
+            Step::Finalizer => "finalizer",
         })
     }
 }
@@ -253,8 +256,12 @@ fn report(noted: Noted) {
 fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let message = match RUNNING.get() {
         Running::Nothing => return,
-        Running::Start(what, name) => {
-            FromWorker::StartFailed(start_call_panicked(what, name, &panic))
+        Running::Step(what, name) => {
+            let text = step_panicked(what, name, &panic);
+            match what {
+                Step::Preload | Step::Initializer => FromWorker::StartFailed(text),
+                Step::Finalizer => FromWorker::FinalizerFailed(text),
+            }
         }
         Running::Call {
             work_id,
@@ -273,8 +280,8 @@ fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let _ = link.send(&message);
 }
 
-/// What is said of an initializer or a preload that panicked.
-pub(crate) fn start_call_panicked(what: StartCall, name: &str, panic: &RemotePanic) -> String {
+/// What is said of a step that panicked.
+pub(crate) fn step_panicked(what: Step, name: &str, panic: &RemotePanic) -> String {
     format!("the {what} `{name}` panicked{panic}")
 }
 

@@ -1,6 +1,7 @@
 //! Channels between processes: what is sent arrives, and who waits hears of every end.
 #![forbid(unsafe_code)]
 
+mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod ends;

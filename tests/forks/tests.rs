@@ -121,6 +121,17 @@ fn copies_may_be_made_while_others_live() {
 }
 
 #[test]
+fn a_copy_that_has_an_end_too_does_not_keep_it_open() {
+    let _watchdog = watchdog();
+    let (one, other) = Channel::<u64, u64>::pair().unwrap();
+    let copy = fork(|parent| parent.receive());
+    drop(one);
+    assert!(matches!(other.receive(), Err(ChannelError::HungUp)));
+    copy.send(()).unwrap();
+    assert!(copy.wait().unwrap().success());
+}
+
+#[test]
 fn a_copy_can_start_processes_and_not_use_its_parent_s() {
     let _watchdog = watchdog();
     Program::start("program_whose_copy_starts_processes").must_succeed();

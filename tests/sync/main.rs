@@ -6,7 +6,10 @@ mod barriers;
 #[path = "../common/mod.rs"]
 mod common;
 mod locks;
+mod pipes;
+mod queues;
 mod semaphores;
+mod soak;
 mod travel;
 mod waits;
 

@@ -50,7 +50,9 @@ pub(super) struct End {
 pub(super) enum Role {
     /// It made the process at the other side.
     Parent(Process),
-    /// It was made for this side by the process with this id, or by nobody: zero.
+    /// The process with this id has made both ends, and given this one to nobody yet.
+    Maker(u32),
+    /// It was given to this side; the other is the process with this id, if it is not zero.
     Peer(u32),
     /// It is a copy of its parent, by a fork, and ends with this end. The lifeline ends it when the
     /// parent ends.
@@ -84,9 +86,10 @@ impl End {
     }
 
     /// Both ends of a new channel.
-    pub(super) fn pair() -> io::Result<(Self, Self)> {
+    pub(super) fn pair() -> io::Result<[Self; 2]> {
         let (one, other) = packet_pair()?;
-        Ok((End::new(one, Role::Peer(0)), End::new(other, Role::Peer(0))))
+        let maker = std::process::id();
+        Ok([one, other].map(|socket| End::new(socket, Role::Maker(maker))))
     }
 
     /// The end of a channel that came to nothing.
@@ -125,7 +128,7 @@ impl End {
     pub(super) fn process(&self) -> Option<&Process> {
         match &self.role {
             Role::Parent(process) => Some(process),
-            Role::Peer(_) | Role::Forked(_) => None,
+            Role::Maker(_) | Role::Peer(_) | Role::Forked(_) => None,
         }
     }
 
@@ -133,7 +136,7 @@ impl End {
         match &self.role {
             Role::Parent(process) => process.pid(),
             Role::Peer(pid) => *pid,
-            Role::Forked(_) => 0,
+            Role::Maker(_) | Role::Forked(_) => 0,
         }
     }
 
@@ -321,8 +324,13 @@ impl Drop for End {
         self.exit_if_forked(if std::thread::panicking() { 101 } else { 0 });
         // Copies of the socket are in processes that were forked from this one; the other side is to
         // hear of the end all the same. Not when this is such a copy.
-        let forks = matches!(&self.role, Role::Parent(process) if process.is_own());
-        if forks && !self.is_closed() {
+        let is_own = match &self.role {
+            Role::Parent(process) => process.is_own(),
+            Role::Maker(maker) => *maker == std::process::id(),
+            // The end of this process, or of the call, ends it: how that failed is told by then.
+            Role::Peer(_) | Role::Forked(_) => false,
+        };
+        if is_own && !self.is_closed() {
             self.close();
         }
     }

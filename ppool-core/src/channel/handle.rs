@@ -26,7 +26,9 @@ use crate::{
 /// end with something still on its way. Values may hold handles to what processes share, and so may
 /// another channel be a value: sending an end gives it away, and this one is closed.
 ///
-/// One thread at a time uses an end; to share one, put it into a `Mutex`. Dropping it closes it.
+/// One thread at a time uses an end; to share one, put it into a `Mutex`. Dropping it closes it, and the
+/// other side hears of that at once; only where the end was an argument, the other side may hear of a
+/// drop at the end of the process or the call, and of a [`close`](Channel::close) at once.
 ///
 /// ```
 /// # use ppool_core as ppool;
@@ -66,7 +68,7 @@ impl<S, R> Channel<S, R> {
     /// # Errors
     /// When descriptors or memory have run out.
     pub fn pair() -> io::Result<(Channel<S, R>, Channel<R, S>)> {
-        let (one, other) = End::pair()?;
+        let [one, other] = End::pair()?;
         Ok((Channel::new(one), Channel::new(other)))
     }
 

@@ -166,6 +166,9 @@ impl QueueManager {
             // The transport can't tell of calls; it knows whether the last was read.
             None => !worker.link.is_unread(),
         };
+        if running.is_none() {
+            self.finalizer_missed(core, id, &exit);
+        }
         core.unwatch(id);
         core.workers[id.slot.0 as usize] = None;
         let now = self.now();
@@ -199,9 +202,10 @@ impl QueueManager {
                 reactor.start_failed(id, cause, now, effects);
             }
             FromWorker::Result(result) => self.result(core, id, result),
+            FromWorker::FinalizerFailed(message) => self.finalizer_ended(core, id, Some(message)),
+            FromWorker::Bye => self.finalizer_ended(core, id, None),
             // The last two are a template's.
-            FromWorker::Bye
-            | FromWorker::Doorbell
+            FromWorker::Doorbell
             | FromWorker::Descriptors
             | FromWorker::Forked { .. }
             | FromWorker::NotForked { .. } => {}

@@ -21,6 +21,8 @@
 //!   protects may be half changed.
 //! - Permits that it held come back.
 //! - A barrier where others wait is broken: the dead may be one they wait for.
+//! - An item that it was putting is in the queue or is not; one that it had taken is gone with it, and
+//!   no other.
 //! - If it waited, nobody misses it. Nobody who waits for anything waits for ever because of it, and
 //!   nobody looks again and again: deaths are told by the kernel.
 //!
@@ -28,7 +30,8 @@
 //!
 //! What nobody contends for takes no system call. Who has to wait sleeps in the kernel; the first time,
 //! it also starts one thread in this process, which sleeps until another process ends. A handle is one
-//! descriptor for each process (queues and pipes: three), however many clones there are.
+//! descriptor for each process (of a queue three), however many clones there are; of a pipe's end one
+//! for each time that it arrived.
 //!
 //! # Limits
 //!
@@ -45,9 +48,15 @@ mod event;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
+mod item;
+#[cfg(not(loom))]
 mod lock;
 #[cfg(not(loom))]
 pub(crate) mod object;
+#[cfg(not(loom))]
+mod pipe;
+#[cfg(not(loom))]
+mod queue;
 #[cfg(not(loom))]
 mod rlock;
 #[cfg(not(loom))]
@@ -60,7 +69,10 @@ pub use self::{
     barrier::{Barrier, BarrierTurn, BrokenBarrier},
     condition::Condition,
     event::Event,
+    item::{GetError, PutError},
     lock::{Lock, LockGuard, Recovered},
+    pipe::{Connection, PipeReader, PipeWriter, one_way_pipe, pipe, try_pipe},
+    queue::{Iter, JoinableQueue, Queue, TooManyDone},
     rlock::{RLock, RLockGuard},
     semaphore::{BoundedSemaphore, Permit, Semaphore, TooManyReleases},
 };

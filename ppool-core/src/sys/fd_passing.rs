@@ -35,6 +35,30 @@ pub fn send(
     parts: &[IoSlice<'_>],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<usize> {
+    send_with(socket, parts, descriptors, MsgFlags::empty())
+}
+
+/// `sendmsg(.., MSG_NOSIGNAL | MSG_DONTWAIT)`—as [`send`], and never blocks, whatever the socket does.
+///
+/// # Errors
+/// As [`send`].
+///
+/// # References
+/// - [sendmsg(2)](https://man7.org/linux/man-pages/man2/sendmsg.2.html)
+pub fn send_now(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<usize> {
+    send_with(socket, parts, descriptors, MsgFlags::MSG_DONTWAIT)
+}
+
+fn send_with(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    descriptors: &[BorrowedFd<'_>],
+    how: MsgFlags,
+) -> io::Result<usize> {
     let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&numbers)];
     let control = if numbers.is_empty() {
@@ -43,7 +67,7 @@ pub fn send(
         &rights[..]
     };
     loop {
-        let flags = MsgFlags::MSG_NOSIGNAL;
+        let flags = MsgFlags::MSG_NOSIGNAL | how;
         match sendmsg::<()>(socket.as_raw_fd(), parts, control, flags, None) {
             Ok(sent) => return Ok(sent),
             Err(Errno::EINTR) => {}
@@ -105,6 +129,33 @@ impl Receiver {
     /// # References
     /// - [recvmsg(2)](https://man7.org/linux/man-pages/man2/recvmsg.2.html)
     pub fn receive(&mut self, socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<Received> {
+        self.receive_with(socket, into, 0)
+    }
+
+    /// `recvmsg(.., MSG_DONTWAIT)`—as [`receive`](Receiver::receive), and never blocks, whatever the
+    /// socket does.
+    ///
+    /// # Errors
+    /// As [`receive`](Receiver::receive).
+    pub fn receive_now(&mut self, socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<Received> {
+        self.receive_with(socket, into, libc::MSG_DONTWAIT)
+    }
+
+    /// `recvmsg(.., MSG_PEEK | MSG_DONTWAIT)`—as [`receive_now`](Receiver::receive_now), and leaves the
+    /// message where it is, with its descriptors, of which this gives duplicates.
+    ///
+    /// # Errors
+    /// As [`receive`](Receiver::receive).
+    pub fn peek_now(&mut self, socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<Received> {
+        self.receive_with(socket, into, libc::MSG_PEEK | libc::MSG_DONTWAIT)
+    }
+
+    fn receive_with(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        into: &mut [u8],
+        how: libc::c_int,
+    ) -> io::Result<Received> {
         let mut part = libc::iovec {
             iov_base: into.as_mut_ptr().cast(),
             iov_len: into.len(),
@@ -115,7 +166,7 @@ impl Receiver {
         header.msg_iovlen = 1;
         header.msg_control = self.control.as_mut_ptr().cast();
         header.msg_controllen = size_of_val(&*self.control);
-        let flags = libc::MSG_CMSG_CLOEXEC;
+        let flags = libc::MSG_CMSG_CLOEXEC | how;
         let bytes = loop {
             // SAFETY: the header names buffers that live, with their lengths.
             let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };

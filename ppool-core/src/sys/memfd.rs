@@ -8,11 +8,12 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, SealFlag, fcntl},
+    fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl},
     libc,
     sys::{
         memfd::{MFdFlags, memfd_create},
         stat::fstat,
+        uio::{pread, pwrite},
     },
     unistd::ftruncate,
 };
@@ -123,6 +124,68 @@ impl Memfd {
         self.seal(SealFlag::F_SEAL_GROW)
     }
 
+    /// `fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len)`—gives memory back to the
+    /// system; what was there reads as zeros.
+    ///
+    /// # Errors
+    /// `EPERM` when it is sealed against writing.
+    ///
+    /// # References
+    /// - [fallocate(2)](https://man7.org/linux/man-pages/man2/fallocate.2.html)
+    pub fn punch(memfd: BorrowedFd<'_>, at: u64, len: u64) -> io::Result<()> {
+        let [at, len] = [at, len].map(|n| libc::off_t::try_from(n).map_err(|_| Errno::EFBIG));
+        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        Ok(fallocate(memfd, flags, at?, len?)?)
+    }
+
+    /// `pwrite(fd, bytes, at)`—writes all of the bytes, beyond the end too, if it is not sealed against
+    /// growing.
+    ///
+    /// # Errors
+    /// `ENOSPC` or `ENOMEM` when there is no memory, `EFBIG` beyond all files, `EPERM` when it is
+    /// sealed.
+    ///
+    /// # References
+    /// - [pwrite(2)](https://man7.org/linux/man-pages/man2/pwrite.2.html)
+    pub fn write_at(memfd: BorrowedFd<'_>, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let offset = libc::off_t::try_from(at).map_err(|_| Errno::EFBIG)?;
+            match pwrite(memfd, bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    at += written as u64;
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// `pread(fd, bytes, at)`—fills all of the bytes.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when there are not so many.
+    ///
+    /// # References
+    /// - [pread(2)](https://man7.org/linux/man-pages/man2/pread.2.html)
+    pub fn read_at(memfd: BorrowedFd<'_>, mut at: u64, mut bytes: &mut [u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let offset = libc::off_t::try_from(at).map_err(|_| Errno::EFBIG)?;
+            match pread(memfd, bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    bytes = &mut bytes[read..];
+                    at += read as u64;
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         let len = libc::off_t::try_from(len).map_err(|_| Errno::EFBIG)?;
         Ok(ftruncate(&self.fd, len)?)
@@ -166,6 +229,21 @@ mod tests {
             Some(libc::EPERM)
         );
         assert_eq!(memfd.byte_len().unwrap(), 8192);
+    }
+
+    #[test]
+    fn what_is_written_is_read_until_it_is_given_back() {
+        let memfd = Memfd::create("ppool-test", 0).unwrap();
+        let far = 1 << 40;
+        Memfd::write_at(memfd.as_fd(), far, b"far away").unwrap();
+        let mut bytes = [1; 8];
+        Memfd::read_at(memfd.as_fd(), far, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"far away");
+        Memfd::punch(memfd.as_fd(), far, 4096).unwrap();
+        Memfd::read_at(memfd.as_fd(), far, &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 8]);
+        let error = Memfd::read_at(memfd.as_fd(), far + 1, &mut bytes).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | file | kernel interface | used for |
 //! | --- | --- | --- |
 //! | `spawn` | `posix_spawn` | starting a worker |
-//! | `socketpair` | `socketpair` | the link to a worker |
+//! | `socketpair` | `socketpair` | the link to a worker, pipes |
 //! | `inherit` | `close_range`, `fcntl` | taking what was handed over, in the worker |
 //! | `pidfd` | `pidfd_open`, `pidfd_send_signal`, `waitid` | watching, signalling and reaping a worker |
 //! | `sibling` | `clone`, `prctl`, `prlimit` | copies of a template process |

@@ -158,7 +158,9 @@ impl RingLink {
                     self.ready = true;
                     up.push(FromWorker::Ready);
                 }
-                FromWorker::Hello(_) | FromWorker::StartFailed(_) => up.push(message),
+                FromWorker::Hello(_)
+                | FromWorker::StartFailed(_)
+                | FromWorker::FinalizerFailed(_) => up.push(message),
             }
         }
         self.state = result?;

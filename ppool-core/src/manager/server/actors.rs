@@ -34,7 +34,7 @@ use crate::{
     },
     sys::eventfd::Wakeup,
     task::{Registry, TaskEntry, TaskKey},
-    wire::{CallOutcome, initializer_failure},
+    wire::{CallOutcome, boot_call_failure},
 };
 
 /// Runs a task, on the thread of an object: decodes its arguments, catches its panic, encodes what
@@ -167,7 +167,7 @@ fn answer(runner: Runner, call: Call, created: Option<Answer>) -> Answer {
     };
     let input = Decoder::new(bytes.as_slice()).with_attached(&attached);
     match runner(entry, input) {
-        CallOutcome::Value(payload) => match (initializer_failure(payload.bytes()), created) {
+        CallOutcome::Value(payload) => match (boot_call_failure(payload.bytes()), created) {
             (None, Some(created)) => created,
             (Some(message), Some(_)) => Answer::Failed(message),
             (_, None) => {

@@ -8,6 +8,7 @@
 //! | [`permits`] | a semaphore | how many are free, and the last change |
 //! | [`rendezvous`] | a barrier | which round it is, and who is there |
 //! | [`switch`] | an event | whether it is set |
+//! | [`twin`] | several words that change in one step | which copy of them holds |
 //!
 //! Each can be left by a process that is killed at any step: what it had changed in one step is
 //! whole, and what it holds is told from the words.
@@ -18,6 +19,7 @@ pub(crate) mod permits;
 pub(crate) mod rendezvous;
 pub(crate) mod seats;
 pub(crate) mod switch;
+pub(crate) mod twin;
 
 #[cfg(all(test, loom))]
 mod models;

@@ -141,6 +141,13 @@ impl<'a, S: SeatWords> Permits<'a, S> {
         self.parking.notify(bed, 1);
     }
 
+    /// Gives a permit of the seat back, if it has one; whether it had.
+    pub(crate) fn give_back_if_held(&self, seat: Seat) -> bool {
+        self.change(seat, Effect::OneLess, |word, record| {
+            (record.held > 0).then(|| (word.free + 1).min(self.bound))
+        })
+    }
+
     /// From now on a permit of the seat is nobody's: its holder's death doesn't bring it back.
     pub(crate) fn forget(&self, seat: Seat) {
         self.change(seat, Effect::OneLess, |word, _| Some(word.free));

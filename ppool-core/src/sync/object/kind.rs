@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Barrier = 7,
     Array = 8,
     Value = 9,
+    Queue = 10,
+    JoinableQueue = 11,
 }
 
 impl Kind {
@@ -40,6 +42,18 @@ impl Kind {
             Kind::Barrier => "barrier",
             Kind::Array => "shared array",
             Kind::Value => "shared value",
+            Kind::Queue => "queue",
+            Kind::JoinableQueue => "joinable queue",
+        }
+    }
+}
+
+impl Kind {
+    /// How much of its memory is mapped, if more may be behind that.
+    pub(super) fn mapped_len(self) -> Option<usize> {
+        match self {
+            Kind::Queue | Kind::JoinableQueue => Some(layout::DATA + layout::RING_LEN),
+            _ => None,
         }
     }
 }
@@ -56,6 +70,18 @@ impl Object {
     #[inline]
     pub(crate) fn lock_word(&self) -> LockWord<'_> {
         LockWord::new(self.memory().word(layout::WORD), self.parking(0))
+    }
+
+    /// The lock of a queue's producers.
+    #[inline]
+    pub(crate) fn put_lock(&self) -> LockWord<'_> {
+        LockWord::new(self.memory().word(layout::PUT_LOCK), self.parking(1))
+    }
+
+    /// The lock of its consumers.
+    #[inline]
+    pub(crate) fn get_lock(&self) -> LockWord<'_> {
+        LockWord::new(self.memory().word(layout::GET_LOCK), self.parking(2))
     }
 
     pub(crate) fn switch(&self) -> Switch<'_> {
@@ -90,6 +116,13 @@ impl Object {
                 let is_buried = || self.tenant(seat).load(Acquire) != dead.bits();
                 self.rendezvous().lose_party(is_buried);
             }
+            Kind::Queue | Kind::JoinableQueue => {
+                self.put_lock().take_from(dead);
+                self.get_lock().take_from(dead);
+                if self.kind() == Kind::JoinableQueue {
+                    self.permits().take_from(seat, dead);
+                }
+            }
             Kind::Event | Kind::Condition => {}
         }
     }
@@ -100,8 +133,11 @@ impl Object {
             Kind::Lock | Kind::RLock | Kind::Array | Kind::Value => {
                 self.lock_word().owner() == Some(me)
             }
-            Kind::Semaphore | Kind::BoundedSemaphore => self.permits().held_at(seat) > 0,
-            Kind::Event | Kind::Condition | Kind::Barrier => false,
+            Kind::Semaphore | Kind::BoundedSemaphore | Kind::JoinableQueue => {
+                self.permits().held_at(seat) > 0
+            }
+            // The locks of a queue are held only within its methods.
+            Kind::Event | Kind::Condition | Kind::Barrier | Kind::Queue => false,
         }
     }
 

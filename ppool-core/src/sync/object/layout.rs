@@ -26,7 +26,20 @@ pub(crate) const WORD: usize = 128;
 pub(crate) const PARKING: usize = 136;
 
 /// Further parkings, for objects that are waited for in several ways.
-pub(crate) const PARKINGS: [usize; 4] = [PARKING, 256, 320, 384];
+pub(crate) const PARKINGS: [usize; 5] = [PARKING, 256, 320, 384, 448];
+
+/// The lock of a queue's producers, beside where they wait for it: the second parking.
+pub(crate) const PUT_LOCK: usize = 256 + 16;
+/// The lock of its consumers, beside the third.
+pub(crate) const GET_LOCK: usize = 320 + 16;
+/// Where producers stand: two copies of five words, and their version.
+pub(crate) const QUEUE_TAIL: usize = 512;
+/// Where consumers stand: two copies of three words, and their version.
+pub(crate) const QUEUE_HEAD: usize = 640;
+/// How long the ring of a queue is, which is its data.
+pub(crate) const RING_LEN: usize = 256 << 10;
+/// Where the part of a queue's memory begins that is not mapped.
+pub(crate) const FILE: u64 = (DATA + RING_LEN) as u64;
 
 /// The seats, of two words each: who sits there, and the record of the kind.
 pub(crate) const SEATS: usize = 4096;

@@ -77,7 +77,9 @@ impl Object {
             .checked_add(plan.data_len)
             .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         let memfd = Memfd::create("ppool-shared", len as u64)?;
-        memfd.seal_growth()?;
+        if plan.kind.mapped_len().is_none() {
+            memfd.seal_growth()?;
+        }
         let memory = Memory::mapped(Mapping::new(&memfd, len)?);
         for (at, value) in [
             (layout::MAGIC, layout::MAGIC_VALUE),
@@ -104,6 +106,7 @@ impl Object {
         let memfd = descriptors.next().ok_or_else(|| broken(kind))?;
         let memfd = Memfd::from_peer(memfd)?;
         let len = usize::try_from(memfd.byte_len()?).map_err(|_| broken(kind))?;
+        let len = kind.mapped_len().unwrap_or(len);
         if len < layout::DATA {
             return Err(broken(kind));
         }
@@ -188,7 +191,7 @@ impl Object {
         if self.tenant.load(Ordering::Acquire) == me.bits() {
             return Ok(());
         }
-        let seat = match seats::take(self, me) {
+        let seat = match self.seat_kept_by(me).or_else(|| seats::take(self, me)) {
             Some(seat) => seat,
             None => {
                 self.bury_all_dead();
@@ -209,6 +212,13 @@ impl Object {
             self.parking(index).notify(&Waker, u32::MAX);
         }
         Ok(())
+    }
+
+    /// The seat of this process from before, when it had no handle any more but held something.
+    fn seat_kept_by(&self, me: Identity) -> Option<Seat> {
+        seats::tenants(self)
+            .find(|(seat, tenant)| *tenant == me && self.holds(*seat, me))
+            .map(|(seat, _)| seat)
     }
 
     /// Makes sure that the deaths of all others are noticed; those who are dead already are buried.
