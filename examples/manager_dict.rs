@@ -1,4 +1,4 @@
-//! A dict that ten workers write into: the article's `multiprocessing_manager_dict.py`.
+//! A dict that ten processes write into: the article's `multiprocessing_manager_dict.py`.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -7,8 +7,9 @@ use std::{
 };
 
 use ppool::{
-    Pool, RemoteError,
+    RemoteError,
     manager::{Dict, Manager},
+    process::Process,
     task,
 };
 
@@ -21,12 +22,12 @@ fn worker(d: Dict<u32, u32>, key: u32, value: u32) -> Result<(), RemoteError> {
 fn main() -> Result<(), RemoteError> {
     let manager = Manager::start()?;
     let d = manager.dict()?;
-    let pool = Pool::builder().workers(10).build()?;
-    let jobs: Vec<_> = (0..10)
-        .map(|i| pool.submit(worker, (&d, i, i * 2)))
-        .collect();
+    let mut jobs = Vec::new();
+    for i in 0..10 {
+        jobs.push(Process::spawn(worker, (&d, i, i * 2))?);
+    }
     for job in jobs {
-        job.wait()??;
+        job.join()?;
     }
     // In the order of the keys; the dict has them in that of their coming.
     let results: BTreeMap<u32, u32> = d.items()?.into_iter().collect();

@@ -1,19 +1,21 @@
-//! A value that one worker puts into a namespace and another finds there: the article's
+//! A value that one process puts into a namespace and another finds there: the article's
 //! `multiprocessing_namespaces.py`.
 #![forbid(unsafe_code)]
 
 use std::io::{Write as _, stdout};
 
 use ppool::{
-    Pool, RemoteError,
-    manager::{Event, Manager, Namespace},
+    RemoteError,
+    manager::{Manager, Namespace},
+    process::Process,
+    sync::Event,
     task,
 };
 
 #[task]
 fn producer(ns: Namespace, event: Event) -> Result<(), RemoteError> {
     ns.set("value", "This is the value")?;
-    event.set()?;
+    event.set();
     Ok(())
 }
 
@@ -24,8 +26,8 @@ fn consumer(ns: Namespace, event: Event, looked: Event) -> Result<(), RemoteErro
         Ok(value) => writeln!(stdout(), "Before event, consumer got: {value}")?,
         Err(error) => writeln!(stdout(), "Before event, consumer got: {error}")?,
     }
-    looked.set()?;
-    event.wait()?;
+    looked.set();
+    event.wait();
     let value: String = ns.get("value")?;
     writeln!(stdout(), "After event, consumer got: {value}")?;
     Ok(())
@@ -34,12 +36,11 @@ fn consumer(ns: Namespace, event: Event, looked: Event) -> Result<(), RemoteErro
 fn main() -> Result<(), RemoteError> {
     let manager = Manager::start()?;
     let namespace = manager.namespace()?;
-    let (event, looked) = (manager.event()?, manager.event()?);
-    let pool = Pool::builder().workers(2).build()?;
-    let c = pool.submit(consumer, (&namespace, &event, &looked));
-    looked.wait()?;
-    let p = pool.submit(producer, (&namespace, &event));
-    c.wait()??;
-    p.wait()??;
+    let (event, looked) = (Event::new(), Event::new());
+    let c = Process::spawn(consumer, (&namespace, &event, &looked))?;
+    looked.wait();
+    let p = Process::spawn(producer, (&namespace, &event))?;
+    c.join()?;
+    p.join()?;
     Ok(())
 }

@@ -5,8 +5,10 @@
 use std::io::{Write as _, stdout};
 
 use ppool::{
-    Pool, RemoteError,
-    manager::{Event, Manager, Namespace},
+    RemoteError, Task,
+    manager::{Manager, Namespace},
+    process::Process,
+    sync::Event,
     task,
 };
 
@@ -14,7 +16,7 @@ use ppool::{
 fn producer(ns: Namespace, event: Event) -> Result<(), RemoteError> {
     let mut my_list: Vec<String> = ns.get("my_list")?;
     my_list.push("This is the value".into()); // DOES NOT UPDATE GLOBAL VALUE!
-    event.set()?;
+    event.set();
     Ok(())
 }
 
@@ -23,7 +25,7 @@ fn updating_producer(ns: Namespace, event: Event) -> Result<(), RemoteError> {
     ns.update("my_list", |my_list: &mut Vec<String>| {
         my_list.push("This is the value".into());
     })?;
-    event.set()?;
+    event.set();
     Ok(())
 }
 
@@ -32,10 +34,23 @@ fn updating_producer(ns: Namespace, event: Event) -> Result<(), RemoteError> {
 fn consumer(ns: Namespace, event: Event, looked: Event) -> Result<(), RemoteError> {
     let before: Vec<String> = ns.get("my_list")?;
     writeln!(stdout(), "Before event, consumer got: {before:?}")?;
-    looked.set()?;
-    event.wait()?;
+    looked.set();
+    event.wait();
     let after: Vec<String> = ns.get("my_list")?;
     writeln!(stdout(), "After event, consumer got: {after:?}")?;
+    Ok(())
+}
+
+fn run<P>(namespace: &Namespace, produce: P) -> Result<(), RemoteError>
+where
+    P: Task<Args = (Namespace, Event)>,
+{
+    let (event, looked) = (Event::new(), Event::new());
+    let c = Process::spawn(consumer, (namespace, &event, &looked))?;
+    looked.wait();
+    let p = Process::spawn(produce, (namespace, &event))?;
+    c.join()?;
+    p.join()?;
     Ok(())
 }
 
@@ -43,21 +58,7 @@ fn main() -> Result<(), RemoteError> {
     let manager = Manager::start()?;
     let namespace = manager.namespace()?;
     namespace.set("my_list", Vec::<String>::new())?;
-    let pool = Pool::builder().workers(2).build()?;
-
-    let (event, looked) = (manager.event()?, manager.event()?);
-    let c = pool.submit(consumer, (&namespace, &event, &looked));
-    looked.wait()?;
-    let p = pool.submit(producer, (&namespace, &event));
-    c.wait()??;
-    p.wait()??;
-
+    run(&namespace, producer)?;
     writeln!(stdout(), "With an update:")?;
-    let (event, looked) = (manager.event()?, manager.event()?);
-    let c = pool.submit(consumer, (&namespace, &event, &looked));
-    looked.wait()?;
-    let p = pool.submit(updating_producer, (&namespace, &event));
-    c.wait()??;
-    p.wait()??;
-    Ok(())
+    run(&namespace, updating_producer)
 }

@@ -1,4 +1,4 @@
-//! Ten workers, of which three at a time are active, and say who is: the article's
+//! Ten processes, of which three at a time are active, and say who is: the article's
 //! `multiprocessing_semaphore.py`.
 #![forbid(unsafe_code)]
 
@@ -9,8 +9,10 @@ use std::{
 };
 
 use ppool::{
-    Pool, RemoteError,
-    manager::{List, Lock, Manager, ManagerError, Semaphore},
+    RemoteError,
+    manager::{List, Manager, ManagerError},
+    process::{self, Process},
+    sync::{Lock, Semaphore},
     task,
 };
 use serde::{Deserialize, Serialize};
@@ -26,29 +28,31 @@ impl ActivePool {
     fn new(manager: &Manager) -> Result<Self, ManagerError> {
         Ok(ActivePool {
             active: manager.list()?,
-            lock: manager.lock()?,
+            lock: Lock::new(),
         })
     }
 
     fn make_active(&self, name: &str) -> Result<(), ManagerError> {
-        let _lock = self.lock.lock()?;
+        let _lock = self.lock.lock();
         self.active.push(name)
     }
 
     fn make_inactive(&self, name: &str) -> Result<(), ManagerError> {
-        let _lock = self.lock.lock()?;
+        let _lock = self.lock.lock();
         self.active.remove_item(name).map(drop)
     }
 
     fn names(&self) -> Result<Vec<String>, ManagerError> {
-        let _lock = self.lock.lock()?;
+        let _lock = self.lock.lock();
         self.active.to_vec()
     }
 }
 
 #[task]
-fn worker(s: Semaphore, pool: ActivePool, name: &str) -> Result<(), RemoteError> {
-    let _permit = s.acquire()?;
+fn worker(s: Semaphore, pool: ActivePool) -> Result<(), RemoteError> {
+    let current = process::current();
+    let name = current.name();
+    let _permit = s.acquire();
     pool.make_active(name)?;
     writeln!(stdout(), "Now running: {:?}", pool.names()?)?;
     // Pretend to take some time, some less than others.
@@ -60,15 +64,16 @@ fn worker(s: Semaphore, pool: ActivePool, name: &str) -> Result<(), RemoteError>
 
 fn main() -> Result<(), RemoteError> {
     let manager = Manager::start()?;
-    let active = ActivePool::new(&manager)?;
-    let s = manager.semaphore(3)?;
-    let pool = Pool::builder().workers(10).build()?;
-    let jobs: Vec<_> = (0..10)
-        .map(|i| pool.submit(worker, (&s, &active, i.to_string())))
-        .collect();
+    let pool = ActivePool::new(&manager)?;
+    let s = Semaphore::new(3);
+    let mut jobs = Vec::new();
+    for i in 0..10 {
+        let job = Process::builder().name(i.to_string());
+        jobs.push(job.spawn(worker, (&s, &pool))?);
+    }
     for job in jobs {
-        job.wait()??;
-        writeln!(stdout(), "Now running: {:?}", active.names()?)?;
+        job.join()?;
+        writeln!(stdout(), "Now running: {:?}", pool.names()?)?;
     }
     Ok(())
 }

@@ -9,7 +9,8 @@
 //!
 //! It mirrors multiprocessing's `Manager()`, and the names are Python's where Rust has none of its own.
 //! Values go in and come out as copies: **a change to one that came out is not seen by others until
-//! it is put back.** What reads and puts back in one step is `update`.
+//! it is put back.** What reads and puts back in one step is `update`. A type of one's own is a
+//! [`Value`], whose methods `update` calls, or an [`Object`], on which tasks are run in the server.
 //!
 //! A handle is an argument, a result, or a field of either, and can be handed on by a worker to
 //! another, or be a value that a manager keeps. The server keeps an object as long as there is a
@@ -36,7 +37,8 @@
 //!
 //! Each operation is a question and an answer between two processes. For numbers that many processes
 //! work on, [`shared`](crate::shared) is faster by far, and [`sync`](crate::sync) for locks. At most 253 handles travel in one operation. A handle
-//! inside what it leads to (a list that holds itself) is never freed before the manager ends.
+//! inside what it leads to (a list that holds itself) is never freed before the manager ends. What a
+//! process holds stays held while a copy of it that was forked without exec lives.
 
 mod bytes;
 mod connection;
