@@ -36,7 +36,7 @@ use ppool_core::{
     task::Registry,
     wire::{
         Boot, BootCall, CallItem, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL,
-        ToWorker, initializer_failure,
+        ToWorker, boot_call_failure,
     },
 };
 
@@ -46,8 +46,8 @@ use crate::{
     hook,
     invoke::invoke,
     limits, output,
-    panic::{self, Running, StartCall},
-    process, state, template,
+    panic::{self, Running, Step},
+    process, state, stopping, template,
 };
 
 /// Why a worker ends.
@@ -275,6 +275,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
                 let attached = link.take_descriptors();
                 worker.handover.call(item, payload, attached);
             }
+            ToWorker::Stop(item) => stopping::request(item),
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
             ToWorker::Boot(_) | ToWorker::Process(_) | ToWorker::Template(_) | ToWorker::Fork => {
@@ -304,18 +305,14 @@ fn work(
     // A parent that has heard the last message may close the link at once, and the control thread
     // must not take that for the parent's loss. So how it ends is said before the message is sent.
     let calls = [
-        (StartCall::Preload, &boot.preload, arguments.preload),
-        (
-            StartCall::Initializer,
-            &boot.initializer,
-            arguments.initializer,
-        ),
+        (Step::Preload, &boot.preload, arguments.preload),
+        (Step::Initializer, &boot.initializer, arguments.initializer),
     ];
     let started = limits::put_on_calls(&boot.limits).and_then(|()| {
         calls
             .into_iter()
             .try_for_each(|(what, call, attached)| match call {
-                Some(call) => run_start_call(what, call, attached, registry),
+                Some(call) => run_step(what, call, attached, registry),
                 None => Ok(()),
             })
     });
@@ -336,9 +333,10 @@ fn work(
     }
     if let Some(finalizer) = &boot.finalizer {
         // The worker ends in any case, and there is no call that its failure could fail.
-        let _ = run_boot_call(finalizer, arguments.finalizer, registry, |_| {
-            Running::Nothing
-        });
+        let finalized = run_step(Step::Finalizer, finalizer, arguments.finalizer, registry);
+        if let Err(message) = finalized {
+            let _ = link.send(&FromWorker::FinalizerFailed(message));
+        }
     }
     state::clear();
     ending.get_or_init(|| Ending::Finished);
@@ -348,21 +346,20 @@ fn work(
     }
 }
 
-/// Runs what a process has to before its first call; the error says what went wrong.
-pub(crate) fn run_start_call(
-    what: StartCall,
+/// Runs what a process has to beside calls; the error says what went wrong.
+pub(crate) fn run_step(
+    what: Step,
     call: &BootCall,
     attached: Attached,
     registry: &Registry,
 ) -> Result<(), String> {
-    let running = |name| Running::Start(what, name);
-    let (name, result) = run_boot_call(call, attached, registry, running)?;
+    let (name, result) = run_boot_call(call, attached, registry, what)?;
     match result {
-        Ok(output) => match initializer_failure(&output) {
+        Ok(output) => match boot_call_failure(&output) {
             Some(message) => Err(format!("the {what} `{name}` failed: {message}")),
             None => Ok(()),
         },
-        Err(CallOutcome::Panicked(panic)) => Err(panic::start_call_panicked(what, name, &panic)),
+        Err(CallOutcome::Panicked(panic)) => Err(panic::step_panicked(what, name, &panic)),
         Err(CallOutcome::Decode { message, .. }) => Err(format!(
             "the arguments of the {what} `{name}` could not be decoded: {message}"
         )),
@@ -377,14 +374,14 @@ fn run_boot_call(
     call: &BootCall,
     attached: Attached,
     registry: &Registry,
-    running: impl FnOnce(&'static str) -> Running,
+    what: Step,
 ) -> Result<(&'static str, Result<Vec<u8>, CallOutcome>), String> {
     let entry = registry.find(call.task).ok_or_else(|| {
         let key = call.task.0;
         format!("the worker has no task with the key {key:#018x}")
     })?;
     let mut output = Encoder::new();
-    panic::now(running(entry.name()));
+    panic::now(Running::Step(what, entry.name()));
     let arguments = Decoder::new(&call.payload).with_attached(&attached);
     let invoked = invoke(entry, arguments, &mut output);
     panic::now(Running::Nothing);

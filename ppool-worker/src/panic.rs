@@ -36,8 +36,8 @@ use ppool_core::{
 pub(crate) enum Running {
     /// Nothing of a user's, or something whose panic the parent doesn't want to hear of.
     Nothing,
-    /// Something with this name that a process runs before its first call.
-    Start(StartCall, &'static str),
+    /// A step of the process's life, by the task with this name.
+    Step(Step, &'static str),
     /// An item of a call.
     Call {
         work_id: WorkId,
@@ -46,20 +46,23 @@ pub(crate) enum Running {
     },
 }
 
-/// What a process runs before its first call.
+/// What a process runs beside calls.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum StartCall {
+pub(crate) enum Step {
     /// What workers share, or would if they were forked.
     Preload,
     /// What each worker needs.
     Initializer,
+    /// What a worker does when it leaves.
+    Finalizer,
 }
 
-impl fmt::Display for StartCall {
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            StartCall::Preload => "preload",
-            StartCall::Initializer => "initializer",
+            Step::Preload => "preload",
+            Step::Initializer => "initializer",
+            Step::Finalizer => "finalizer",
         })
     }
 }
@@ -81,6 +84,8 @@ const CAN_NOT_UNWIND: [&str; 3] = [
 enum Watch {
     /// The call thread's: of the parent at the other end of the link.
     Calls(Arc<dyn WorkerLink>),
+    /// Of whoever catches them on that thread.
+    Catcher,
     /// The only task's of a process.
     Process {
         /// Whether to print them, as those of `main` are.
@@ -142,6 +147,11 @@ pub(crate) fn watch_this_thread(link: Arc<dyn WorkerLink>) {
     watch(Watch::Calls(link));
 }
 
+/// Keeps the panics of the calling thread for [`take`]; nothing is printed.
+pub(crate) fn keep_those_of_this_thread() {
+    watch(Watch::Catcher);
+}
+
 /// Makes the calling thread the one that runs the only task of this process.
 pub(crate) fn watch_this_process(prints: bool, tell: impl Fn(RemotePanic) + 'static) {
     let tell = Box::new(tell);
@@ -161,7 +171,7 @@ fn watch(watch: Watch) {
             // While a thread ends its variables may be gone: then nobody waits for its panics.
             let prints = WATCH.try_with(|watch| match &*watch.borrow() {
                 None => None,
-                Some(Watch::Calls(_)) => Some(false),
+                Some(Watch::Calls(_) | Watch::Catcher) => Some(false),
                 Some(Watch::Process { prints, .. }) => Some(*prints),
             });
             let prints = prints.unwrap_or(None);
@@ -239,15 +249,19 @@ fn report(noted: Noted) {
     WATCH.with_borrow(|watch| match watch {
         Some(Watch::Calls(link)) => report_call(&**link, panic),
         Some(Watch::Process { tell, .. }) => tell(panic),
-        None => {}
+        Some(Watch::Catcher) | None => {}
     });
 }
 
 fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let message = match RUNNING.get() {
         Running::Nothing => return,
-        Running::Start(what, name) => {
-            FromWorker::StartFailed(start_call_panicked(what, name, &panic))
+        Running::Step(what, name) => {
+            let text = step_panicked(what, name, &panic);
+            match what {
+                Step::Preload | Step::Initializer => FromWorker::StartFailed(text),
+                Step::Finalizer => FromWorker::FinalizerFailed(text),
+            }
         }
         Running::Call {
             work_id,
@@ -266,8 +280,8 @@ fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let _ = link.send(&message);
 }
 
-/// What is said of an initializer or a preload that panicked.
-pub(crate) fn start_call_panicked(what: StartCall, name: &str, panic: &RemotePanic) -> String {
+/// What is said of a step that panicked.
+pub(crate) fn step_panicked(what: Step, name: &str, panic: &RemotePanic) -> String {
     format!("the {what} `{name}` panicked{panic}")
 }
 

@@ -46,7 +46,7 @@ use ppool_core::{
 use crate::{
     boot::{self, Ending, NotSettled},
     hook,
-    panic::{self, StartCall},
+    panic::{self, Step},
 };
 
 /// Makes this process the template that `boot` describes, and forks until the link ends. In the
@@ -99,7 +99,7 @@ fn prepare(link: &Arc<dyn WorkerLink>, boot: &Boot, registry: &Registry) -> Resu
             return Err(NotSettled::Shortage);
         }
         panic::watch_this_thread(link.clone());
-        let done = boot::run_start_call(StartCall::Preload, preload, attached, registry);
+        let done = boot::run_step(Step::Preload, preload, attached, registry);
         panic::leave_this_thread();
         done.map_err(NotSettled::Failed)?;
         name = registry.find(preload.task).map_or("", |entry| entry.name());

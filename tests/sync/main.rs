@@ -9,6 +9,7 @@ mod locks;
 mod pipes;
 mod queues;
 mod semaphores;
+mod soak;
 mod travel;
 mod waits;
 

@@ -272,7 +272,9 @@ impl PoolBuilder {
         self
     }
 
-    /// A task that each worker runs when it leaves regularly, after its last call. Default: none.
+    /// A task that each worker runs when it leaves regularly, after its last call. When it fails or
+    /// panics, no call is the worse for it: [`finalize`](Pool::finalize) lists it, and
+    /// [`stats`](Pool::stats) counts it. Default: none.
     pub fn finalizer<T: Task, A: IntoArgs<T::Args>>(mut self, _task: T, args: A) -> Self {
         self.finalizer = Some(boot_call::<T, A>(&args));
         self
@@ -284,7 +286,9 @@ impl PoolBuilder {
         self
     }
 
-    /// How long a worker that was sent SIGTERM has until SIGKILL. Default: 5 s.
+    /// How long a worker that was sent SIGTERM has until SIGKILL, and before that how long a call has
+    /// that was asked to stop and whose task listens (`worker::stop_requested`) to
+    /// that. Default: 5 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self

@@ -29,4 +29,4 @@ pub use stats::{PoolStats, WorkerState, WorkerStats};
 #[cfg(feature = "stream")]
 pub use stream::ImapStream;
 
-pub use crate::queue_manager::{Finalized, LostCall, TimeBucket, TimeStats};
+pub use crate::queue_manager::{Finalized, FinalizerFailure, LostCall, TimeBucket, TimeStats};

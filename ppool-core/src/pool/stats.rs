@@ -37,6 +37,8 @@ pub struct PoolStats {
     pub retried: u64,
     /// How many worker processes were ever started.
     pub workers_started: u64,
+    /// How many workers' finalizers failed; [`finalize`](Pool::finalize) says how.
+    pub finalizers_failed: u64,
     /// Messages that nobody expected any more: of workers that were given up, about calls that were
     /// resolved.
     pub stale_messages: u64,
@@ -118,6 +120,7 @@ impl Pool {
             cancelled: totals.cancelled,
             retried: totals.retried,
             workers_started: totals.workers_started,
+            finalizers_failed: survey.finalizers_failed,
             stale_messages: totals.stale,
             throughput: survey.pool.throughput,
             waiting,

@@ -11,9 +11,10 @@ use super::{
     Cargo, LostCall, QueueManager,
     effect::{Effect, Refusal, StopSignal},
     engine::Engine,
+    finalizers::FinalizerFailures,
     outcome::task_error,
     reactor::{Limits, Reactor},
-    worker::Worker,
+    worker::{Finalizer, Worker},
 };
 use crate::{
     future::{Hooks, Outcome},
@@ -62,6 +63,7 @@ pub(super) struct Core {
     pub(super) era: Era,
     /// The calls that `finalize` gave up, while it does.
     pub(super) lost: Option<Vec<LostCall>>,
+    pub(super) finalizers: FinalizerFailures,
 }
 
 /// A time from a start of the pool to its end: who waits for the end waits for that of an era, since
@@ -110,6 +112,7 @@ impl Core {
             ends_here: false,
             era: Era::default(),
             lost: None,
+            finalizers: FinalizerFailures::default(),
         }
     }
 
@@ -221,6 +224,9 @@ impl QueueManager {
                     Effect::TakeBack(worker, id) => core.take_back(worker, id, self.now()),
                     Effect::Reclaim(worker, ids) => core.reclaim(worker, ids, self.now()),
                     Effect::SendSentinel(worker) => {
+                        if let Some(worker) = core.worker(worker) {
+                            worker.finalizer = Finalizer::Wanted;
+                        }
                         core.with_link(worker, |link| link.send_sentinel());
                     }
                     Effect::Signal(worker, signal) => {

@@ -5,14 +5,13 @@ use std::os::fd::OwnedFd;
 use super::{
     QueueManager,
     core::Core,
-    effect::StopSignal,
     worker::{NotStarted, Started},
 };
 use crate::{
     error::{BrokenPool, ExitHow, WorkerExit},
     ids::{WorkId, WorkerId},
     link::{LinkState, Started as CallStarted},
-    sys::pidfd::Exit,
+    sys::{pidfd::Exit, signal},
     task::Registry,
     wire::{FromWorker, Hello, PROTOCOL},
 };
@@ -94,16 +93,18 @@ impl QueueManager {
         }
     }
 
-    /// Ends the worker that runs this item, unless the item has ended by itself meanwhile.
+    /// Has the worker stop this item, unless the item has ended by itself meanwhile.
     pub(super) fn stop(&self, core: &mut Core, worker: WorkerId, id: WorkId) {
         for behind in core.reactor.behind(worker) {
             core.take_back(worker, behind, self.now());
         }
         self.look(core);
-        if core.reactor.running(worker) == Some(id) {
-            if let Some(worker) = core.worker(worker) {
-                worker.signal(StopSignal::Terminate);
-            }
+        if let Some(item) = core
+            .reactor
+            .stop_item(worker)
+            .filter(|item| item.work_id == id)
+        {
+            core.with_link(worker, |link| link.send_stop(item));
             return;
         }
         let now = self.now();
@@ -133,6 +134,12 @@ impl QueueManager {
         let _ = worker.link.take_rest(&mut messages);
         self.messages(core, id, messages);
         let running = core.reactor.running(id);
+        if self.settings.boot.limits.own_group
+            && let Some(worker) = core.worker(id)
+        {
+            // As long as it is not reaped, nobody else has its number.
+            signal::kill_group(worker.pid);
+        }
         let printed = self.printed.as_ref();
         let stderr_tail = printed.and_then(|printed| printed.finish(id));
         let Some(worker) = core.worker(id) else {
@@ -159,6 +166,9 @@ impl QueueManager {
             // The transport can't tell of calls; it knows whether the last was read.
             None => !worker.link.is_unread(),
         };
+        if running.is_none() {
+            self.finalizer_missed(core, id, &exit);
+        }
         core.unwatch(id);
         core.workers[id.slot.0 as usize] = None;
         let now = self.now();
@@ -192,9 +202,10 @@ impl QueueManager {
                 reactor.start_failed(id, cause, now, effects);
             }
             FromWorker::Result(result) => self.result(core, id, result),
+            FromWorker::FinalizerFailed(message) => self.finalizer_ended(core, id, Some(message)),
+            FromWorker::Bye => self.finalizer_ended(core, id, None),
             // The last two are a template's.
-            FromWorker::Bye
-            | FromWorker::Doorbell
+            FromWorker::Doorbell
             | FromWorker::Descriptors
             | FromWorker::Forked { .. }
             | FromWorker::NotForked { .. } => {}

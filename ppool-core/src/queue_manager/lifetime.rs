@@ -9,6 +9,7 @@ use super::{
     Cargo, QueueManager,
     core::{Era, Sleep},
     effect::Failure,
+    finalizers::FinalizerFailure,
     reactor::Departures,
 };
 use crate::ids::WorkId;
@@ -28,6 +29,9 @@ pub struct Finalized {
     /// The calls that were given up when the time had passed. Their futures have the error
     /// `Cancelled`. A call that failed by itself is not among them.
     pub lost: Vec<LostCall>,
+    /// Finalizers that failed since the pool was made or started again, also of workers that left
+    /// before: the last 64.
+    pub finalizer_failures: Vec<FinalizerFailure>,
     /// Whether the pool has ended. False only while a callback still runs (but not the one that
     /// calls `finalize`); the workers are gone all the same. In a pool that runs
     /// [in process](crate::PoolBuilder::in_process), also while another thread runs a call.
@@ -35,10 +39,14 @@ pub struct Finalized {
 }
 
 impl Finalized {
-    /// Whether every call was finished and every worker left by itself.
+    /// Whether every call was finished, every worker left by itself, and no finalizer failed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.ended && self.terminated == 0 && self.killed == 0 && self.lost.is_empty()
+        self.ended
+            && self.terminated == 0
+            && self.killed == 0
+            && self.lost.is_empty()
+            && self.finalizer_failures.is_empty()
     }
 }
 
@@ -108,16 +116,18 @@ impl QueueManager {
             ended = self.join_terminated(era);
             lost = self.lock().lost.take();
         }
+        let core = self.lock();
         let Departures {
             left,
             terminated,
             killed,
-        } = self.lock().reactor.departures() - before;
+        } = core.reactor.departures() - before;
         Finalized {
             left,
             terminated,
             killed,
             lost: lost.unwrap_or_default(),
+            finalizer_failures: core.finalizers.last(),
             ended,
         }
     }
@@ -156,6 +166,7 @@ impl QueueManager {
         // been faster.
         if core.has_ended && core.reactor.reopen(self.settings.limits.leave_timeout) {
             self.callbacks.reopen();
+            core.finalizers.forget();
             if let Some(printed) = &self.printed {
                 printed.reopen();
             }

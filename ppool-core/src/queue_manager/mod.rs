@@ -20,6 +20,7 @@ mod core;
 mod effect;
 mod engine;
 mod event_loop;
+mod finalizers;
 mod in_process;
 mod incoming;
 mod lifetime;
@@ -41,6 +42,7 @@ pub(crate) use at_exit::drain;
 pub(crate) use cargo::{Cargo, Sink};
 
 pub(crate) use effect::Refusal;
+pub use finalizers::FinalizerFailure;
 pub use lifetime::{Finalized, LostCall};
 pub(crate) use manager::{QueueManager, Settings};
 pub(crate) use printed::TakeLine;

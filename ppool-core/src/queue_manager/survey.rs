@@ -14,6 +14,8 @@ pub(crate) struct Survey {
     /// In order of their slots.
     pub(crate) workers: Vec<WorkerSurvey>,
     pub(crate) min_and_max: (u32, u32),
+    /// How many finalizers failed.
+    pub(crate) finalizers_failed: u64,
     /// Why no worker can be started, if so.
     pub(crate) broken: Option<String>,
 }
@@ -54,6 +56,7 @@ impl QueueManager {
             workers: workers.collect(),
             pool,
             min_and_max: core.reactor.min_and_max(),
+            finalizers_failed: core.finalizers.count(),
             broken: core.reactor.broken().map(ToString::to_string),
         }
     }

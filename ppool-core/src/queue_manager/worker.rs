@@ -24,7 +24,21 @@ pub(super) struct Worker {
     pub(super) link: Box<dyn Link>,
     /// Whether the link is still being watched, and whether for writing too.
     pub(super) watched: Option<bool>,
+    /// How far it is with its finalizer.
+    pub(super) finalizer: Finalizer,
 }
+
+/// How far a worker is with its finalizer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Finalizer {
+    /// It has not been told to leave.
+    NotYet,
+    /// It was told to.
+    Wanted,
+    /// It has said how that went.
+    Done,
+}
+
 /// A process that was started, with its link.
 #[derive(Debug)]
 pub(super) struct Started {
@@ -211,6 +225,7 @@ impl Core {
             exit_watch,
             link,
             watched: Some(false),
+            finalizer: Finalizer::NotYet,
         });
         Ok(())
     }

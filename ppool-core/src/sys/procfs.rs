@@ -150,6 +150,11 @@ pub fn children_of_this_thread() -> io::Result<Vec<(u32, String)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        process::{Command, Stdio},
+    };
+
     use super::*;
 
     #[test]
@@ -182,10 +187,14 @@ mod tests {
 
     #[test]
     fn a_child_is_listed_by_its_name_until_it_is_reaped() {
-        let mut child = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // Its name comes with its program, which is there when it answers.
+        child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let is_listed = |pid| {
             let children = children_of_this_thread().unwrap();
             children.contains(&(pid, "cat".to_owned()))

@@ -12,7 +12,7 @@ use crate::error::RemoteError;
 /// as a map of one entry named `Ok` or `Err`. Values of other types are taken for an `Err` only when
 /// they look like that too, which nobody returns from an initializer to say that all is well.
 #[must_use]
-pub fn initializer_failure(output: &[u8]) -> Option<String> {
+pub fn boot_call_failure(output: &[u8]) -> Option<String> {
     task_failure(output).map(|error| format!("{error:#}"))
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use serde::Serialize;
 
     fn failure<T: Serialize>(value: T) -> Option<String> {
-        initializer_failure(&super::super::message::to_cbor(&value))
+        boot_call_failure(&super::super::message::to_cbor(&value))
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(failure(Ok::<_, String>(7)), None);
         assert_eq!(failure("Err"), None);
         assert_eq!(failure(()), None);
-        assert_eq!(initializer_failure(&7u64.to_le_bytes()), None);
-        assert_eq!(initializer_failure(b"\xa1\x63Err"), None);
+        assert_eq!(boot_call_failure(&7u64.to_le_bytes()), None);
+        assert_eq!(boot_call_failure(b"\xa1\x63Err"), None);
     }
 }

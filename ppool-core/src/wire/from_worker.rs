@@ -21,6 +21,8 @@ pub enum FromWorker {
     StartFailed(String),
     /// One item of a call is done.
     Result(ResultItem),
+    /// Its finalizer failed, for this reason. It ends all the same.
+    FinalizerFailed(String),
     /// It has finished all that came before the sentinel and ends now; the last message.
     Bye,
     /// A template has forked a worker; the answer to [`ToWorker::Fork`](super::ToWorker::Fork), of
@@ -109,6 +111,7 @@ const DOORBELL: u8 = 73;
 const DESCRIPTORS: u8 = 74;
 const FORKED: u8 = 75;
 const NOT_FORKED: u8 = 76;
+const FINALIZER_FAILED: u8 = 77;
 
 const MAGIC: [u8; 8] = *b"ppool\0\r\n";
 
@@ -193,7 +196,7 @@ impl Message for FromWorker {
             HELLO => Ok(Shape::with_tail(24, MAX_LATER_HELLO_LEN)),
             READY | BYE | DOORBELL | DESCRIPTORS => Ok(Shape::fixed(0)),
             FORKED | NOT_FORKED => Ok(Shape::fixed(4)),
-            START_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
+            START_FAILED | FINALIZER_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
             VALUES => Ok(Shape::with_tail(28, MAX_PAYLOAD_LEN)),
             PANICKED | ENCODE => Ok(Shape::with_tail(16, MAX_TEXT_LEN)),
@@ -217,6 +220,7 @@ impl Message for FromWorker {
             }
             READY => Ok(FromWorker::Ready),
             START_FAILED => text(tail).map(FromWorker::StartFailed),
+            FINALIZER_FAILED => text(tail).map(FromWorker::FinalizerFailed),
             BYE => Ok(FromWorker::Bye),
             DOORBELL => Ok(FromWorker::Doorbell),
             DESCRIPTORS => Ok(FromWorker::Descriptors),
@@ -240,6 +244,9 @@ impl Message for FromWorker {
             FromWorker::Ready => Encoded::bare(Head::new(READY)),
             FromWorker::StartFailed(message) => {
                 Encoded::new(Head::new(START_FAILED), message.as_bytes())
+            }
+            FromWorker::FinalizerFailed(message) => {
+                Encoded::new(Head::new(FINALIZER_FAILED), message.as_bytes())
             }
             FromWorker::Result(result) => result.encode(),
             FromWorker::Bye => Encoded::bare(Head::new(BYE)),

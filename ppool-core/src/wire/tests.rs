@@ -145,6 +145,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         any::<u32>().prop_map(|pid| FromWorker::Forked { pid }),
         any::<i32>().prop_map(|errno| FromWorker::NotForked { errno }),
         ".*".prop_map(FromWorker::StartFailed),
+        ".*".prop_map(FromWorker::FinalizerFailed),
         result,
         Just(FromWorker::Doorbell),
         Just(FromWorker::Descriptors),

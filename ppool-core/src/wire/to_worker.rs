@@ -5,7 +5,11 @@ use super::{
     message::{Fields, Shape, from_cbor, to_cbor},
     process::PROCESS,
 };
-use crate::{codec::MAX_PAYLOAD_LEN, ids::WorkId, task::TaskKey};
+use crate::{
+    codec::MAX_PAYLOAD_LEN,
+    ids::{ItemId, WorkId},
+    task::TaskKey,
+};
 
 /// What the parent tells a worker.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +30,8 @@ pub enum ToWorker {
         /// The encoded arguments of all its items, one after the other.
         payload: Vec<u8>,
     },
+    /// Stop this item, if it still runs.
+    Stop(ItemId),
     /// Finish what came before this and end; the last message.
     Sentinel,
     /// Descriptors of the next message, which has more than go with one. No link hands it on.
@@ -52,6 +58,7 @@ const SENTINEL: u8 = 3;
 const DESCRIPTORS: u8 = 4;
 const TEMPLATE: u8 = 6;
 const FORK: u8 = 7;
+const STOP: u8 = 9;
 
 /// The arguments of an initializer may be as large as any, and some bytes come on top.
 const MAX_BOOT_LEN: u64 = 2 * MAX_PAYLOAD_LEN + (1 << 20);
@@ -84,6 +91,16 @@ impl Boot {
 }
 
 impl ToWorker {
+    /// The message that says: stop this item.
+    #[must_use]
+    pub fn stop(item: ItemId) -> Head {
+        Head::new(STOP)
+            .field(item.work_id.0.to_le_bytes())
+            .field(item.attempt.to_le_bytes())
+            .field(item.index.to_le_bytes())
+            .tail(0)
+    }
+
     /// The message that says: finish and end.
     #[must_use]
     pub fn sentinel() -> Encoded<'static> {
@@ -108,6 +125,7 @@ impl Message for ToWorker {
         match kind {
             BOOT | PROCESS | TEMPLATE => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
             CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
+            STOP => Ok(Shape::fixed(16)),
             SENTINEL | DESCRIPTORS | FORK => Ok(Shape::fixed(0)),
             _ => Err(WireError::Kind(kind)),
         }
@@ -135,6 +153,11 @@ impl Message for ToWorker {
                     }),
                 }
             }
+            STOP => Ok(ToWorker::Stop(ItemId {
+                work_id: WorkId(fields.u64()),
+                attempt: fields.u32(),
+                index: fields.u32(),
+            })),
             SENTINEL => Ok(ToWorker::Sentinel),
             DESCRIPTORS => Ok(ToWorker::Descriptors),
             _ => Err(WireError::Kind(kind)),
@@ -151,6 +174,7 @@ impl Message for ToWorker {
                 head: item.head(payload.len()),
                 tail: payload.into(),
             },
+            ToWorker::Stop(item) => Encoded::bare(ToWorker::stop(*item)),
             ToWorker::Sentinel => ToWorker::sentinel(),
             ToWorker::Descriptors => Encoded::bare(ToWorker::descriptors()),
         }

@@ -12,7 +12,7 @@ use std::{
 use super::record;
 use crate::{
     codec::Payload,
-    ids::WorkId,
+    ids::{ItemId, WorkId},
     link::{Link, LinkState, Started, socket::SocketLink},
     shm::{
         Region,
@@ -158,7 +158,9 @@ impl RingLink {
                     self.ready = true;
                     up.push(FromWorker::Ready);
                 }
-                FromWorker::Hello(_) | FromWorker::StartFailed(_) => up.push(message),
+                FromWorker::Hello(_)
+                | FromWorker::StartFailed(_)
+                | FromWorker::FinalizerFailed(_) => up.push(message),
             }
         }
         self.state = result?;
@@ -251,6 +253,10 @@ impl Link for RingLink {
     fn send_boot(&mut self, boot: &Boot, mut descriptors: Vec<OwnedFd>) -> io::Result<()> {
         descriptors.extend(self.descriptor.take());
         self.socket.send_boot(boot, descriptors)
+    }
+
+    fn send_stop(&mut self, item: ItemId) -> io::Result<()> {
+        self.socket.send_stop(item)
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     codec::{Payload, attach::Attached},
+    ids::ItemId,
     link::{Link, LinkState},
     wire::{
         Boot, CallItem, CallOutcome, Encoded, FromWorker, Head, ResultItem, ToWorker, WireError,
@@ -119,6 +120,10 @@ impl Link for SocketLink {
         let Encoded { head, tail } = boot.encode();
         let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
         self.send(head, Arc::new(payload))
+    }
+
+    fn send_stop(&mut self, item: ItemId) -> io::Result<()> {
+        self.send(ToWorker::stop(item), Arc::default())
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {

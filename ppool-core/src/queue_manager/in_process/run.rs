@@ -19,7 +19,7 @@ use crate::{
         reactor::Terms,
     },
     task::{Registry, TaskEntry},
-    wire::{BootCall, CallOutcome, initializer_failure},
+    wire::{BootCall, CallOutcome, boot_call_failure},
 };
 
 /// What stands in the place of a worker.
@@ -120,7 +120,7 @@ impl QueueManager {
         for (what, call, descriptors) in calls {
             if let Some(call) = call {
                 let attached = Attached::copies_of(descriptors);
-                run_start_call(what, call, &attached, registry).map_err(|message| {
+                run_step(what, call, &attached, registry).map_err(|message| {
                     BrokenPool::new(format!("the pool could not start: {message}"))
                 })?;
             }
@@ -187,17 +187,18 @@ impl QueueManager {
             && let Some(finalizer) = &self.settings.boot.finalizer
             && let Ok(registry) = Registry::get()
         {
-            // There is no call that its failure could fail.
             let attached = Attached::copies_of(&self.settings.descriptors[2]);
-            let arguments = Decoder::new(&finalizer.payload).with_attached(&attached);
-            let _ = find(finalizer, registry).map(|entry| invoke(entry, arguments));
+            let done = run_step("finalizer", finalizer, &attached, registry);
+            if let Err(message) = done {
+                self.lock().finalizers.note(0, std::process::id(), message);
+            }
         }
         *is_ready = false;
     }
 }
 
-/// Runs the preload or the initializer; the error says what went wrong.
-fn run_start_call(
+/// Runs the preload, the initializer or the finalizer; the error says what went wrong.
+fn run_step(
     what: &str,
     call: &BootCall,
     attached: &Attached,
@@ -207,7 +208,7 @@ fn run_start_call(
     let name = entry.name();
     let arguments = Decoder::new(&call.payload).with_attached(attached);
     match invoke(entry, arguments) {
-        CallOutcome::Value(output) => match initializer_failure(output.bytes()) {
+        CallOutcome::Value(output) => match boot_call_failure(output.bytes()) {
             Some(message) => Err(format!("the {what} `{name}` failed: {message}")),
             None => Ok(()),
         },

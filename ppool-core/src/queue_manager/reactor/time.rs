@@ -12,6 +12,7 @@ impl<C: Clone> Reactor<C> {
             .iter()
             .filter_map(|row| match row.state {
                 State::Starting { deadline }
+                | State::Asked { deadline }
                 | State::Leaving { deadline }
                 | State::Terminating { deadline } => Some(deadline),
                 State::Ready => self.time_limit(row).map(|(deadline, _)| deadline),
@@ -48,7 +49,7 @@ impl<C: Clone> Reactor<C> {
                     );
                     self.kill_worker(slot, effects);
                 }
-                State::Leaving { deadline } if deadline <= now => {
+                State::Asked { deadline } | State::Leaving { deadline } if deadline <= now => {
                     self.terminate_worker(slot, now, effects);
                 }
                 State::Terminating { deadline } if deadline <= now => {

@@ -178,6 +178,10 @@ impl<C: Clone> Reactor<C> {
         row.running_since = now;
         row.calls_done += u64::from(calls.count);
         row.fruitless_deaths = 0;
+        if stopped.is_some() && matches!(row.state, State::Asked { .. }) {
+            // It has ended in time, and its worker goes on.
+            row.state = State::Ready;
+        }
         self.times.ends(ran, calls.count);
         if last_sent {
             let row = &mut self.rows[worker.slot.0 as usize];
@@ -260,7 +264,7 @@ impl<C: Clone> Reactor<C> {
     pub(crate) fn dying(&mut self, worker: WorkerId, now: Duration) {
         let deadline = now + self.limits.grace;
         if let Some(row) = self.row(worker)
-            && row.state == State::Ready
+            && matches!(row.state, State::Ready | State::Asked { .. })
         {
             row.state = State::Leaving { deadline };
             self.idle.retain(|&slot| slot != worker.slot);

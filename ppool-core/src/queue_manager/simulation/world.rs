@@ -104,7 +104,8 @@ impl World {
         if self.reactor.running(worker) != Some(id) {
             self.reactor.spared(worker, self.now, effects);
         } else if let Some(process) = self.processes.get_mut(&worker) {
-            process.doomed |= !process.stubborn;
+            // The call may hear of it and end by itself.
+            process.doomed |= !process.stubborn && self.random.bool();
         }
     }
 

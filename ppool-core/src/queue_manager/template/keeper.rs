@@ -177,6 +177,7 @@ impl TemplateKeeper {
                     }
                 }
                 FromWorker::Result(_)
+                | FromWorker::FinalizerFailed(_)
                 | FromWorker::Bye
                 | FromWorker::Doorbell
                 | FromWorker::Descriptors => {}

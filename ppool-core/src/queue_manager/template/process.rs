@@ -16,7 +16,7 @@ use crate::{
         engine::EngineIo,
         token::{TemplateEvent, Token},
     },
-    supervise::{self, Launched, StartError},
+    supervise::{self, Launched, Role, StartError},
     sys::{epoll::Interest, pidfd::ExitWatch, signal::SIGKILL, socketpair::stream_pair},
 };
 
@@ -74,7 +74,7 @@ impl Template {
             pid,
             exit_watch,
             socket,
-        } = supervise::start(title, &launch.env, launch.memory_is_limited)?;
+        } = supervise::start(title, &launch.env, launch.memory_is_limited, Role::Worker)?;
         let exit = Token::Template(TemplateEvent::Exit, generation);
         let incoming = Token::Template(TemplateEvent::Link, generation);
         let prepared = SocketLink::new(socket).and_then(|mut link| {
