@@ -94,3 +94,14 @@ fn never_more_than_three_are_active() {
     }
     assert_eq!(lines[19], "Now running: []");
 }
+
+#[test]
+fn the_map_of_a_pool_is_the_built_in_one() {
+    let _watchdog = watchdog();
+    assert_eq!(
+        succeed("multiprocessing_pool", NONE),
+        "Input   : [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n\
+         Built-in: [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]\n\
+         Pool    : [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]\n"
+    );
+}

@@ -1,4 +1,8 @@
-//! The map of a pool beside the built-in one: the article's `multiprocessing_pool.py`.
+//! The map of a pool beside the built-in one: `multiprocessing_pool.py` of Python Module of the Week.
+//!
+//! ```text
+//! cargo run --release --example multiprocessing_pool
+//! ```
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
