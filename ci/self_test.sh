@@ -74,4 +74,20 @@ accepts unsafe_map '#![forbid(unsafe_code)]'
 changed=$tree/unsafe
 refuses unsafe_map $'core/src/sys/*.rs\ncore/src/gone.rs' 'fits no file'
 
+rm -r "$tree"/*
+mkdir -p "$tree/src" "$tree/docs" "$tree/tests/many" "$tree/a-core/src/room"
+printf 'pub struct Pool;\n    pub fn join(&self) {}\n    Closed,\nfn hidden() {}\n' > "$tree/src/lib.rs"
+printf '#[test]\nfn it_works() {}\n' | tee "$tree/tests/one.rs" "$tree/tests/many/main.rs" > "$tree/a-core/src/room/a.rs"
+cp -r "$tree/a-core" "$tree/ppool-core"
+parity() { "$here/parity.sh" "$tree"; }
+changed=$tree/docs/parity.md
+accepts parity '| A1 | what | `Pool::join`, `Pool::Closed`: how | `one::it_works`, `many::it_works`, `room::it_works` |'
+accepts parity '| A1 | what | not yet | not yet |'
+refuses parity '| A1 | what | `Pool::gone` | `one::it_works` |' 'A1: there is no `Pool::gone`'
+refuses parity '| A1 | what | `Pool::hidden` | `one::it_works` |' 'A1: there is no `Pool::hidden`'
+refuses parity '| A1 | what | `Pool` | `one::it_work` |' 'A1: there is no test `one::it_work`'
+refuses parity '| A1 | what | `Pool` | `two::it_works` |' 'A1: there is no test `two::it_works`'
+refuses parity '| A1 | what | `Pool` | - |' 'A1: names no test'
+refuses parity '' 'has no rows'
+
 echo "the checks refuse what they should"

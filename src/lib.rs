@@ -80,9 +80,9 @@ pub use ppool_core::ImapStream;
 pub use ppool_core::{
     AsCompleted, BrokenPool, BuildError, Call, Callable, Callbacks, DecodeError, Done, EncodeError,
     Finalized, Imap, LostCall, MapFuture, Output, OutputLine, OutputStream, Pool, PoolBuilder,
-    PoolStats, RemoteError, RemotePanic, Shutdown, SubmitError, Task, TaskCall, TaskError,
-    TaskErrorKind, TaskFuture, TaskObject, TaskState, TimeBucket, TimeStats, WaitFor, Waited,
-    WorkerExit, WorkerState, WorkerStats, Workers, as_completed, sync, wait,
+    PoolStats, RemoteError, RemotePanic, Shutdown, StartMethod, SubmitError, Task, TaskCall,
+    TaskError, TaskErrorKind, TaskFuture, TaskObject, TaskState, TimeBucket, TimeStats, WaitFor,
+    Waited, WorkerExit, WorkerState, WorkerStats, Workers, as_completed, sync, wait,
 };
 pub use ppool_macros::{closure, task};
 pub use ppool_worker::init;
@@ -201,9 +201,21 @@ pub mod shared {
     };
 }
 
+/// Dicts, lists, namespaces, locks and other objects that a process of its own keeps for all
+/// processes that have handles to them: what multiprocessing's `Manager` is.
+pub mod manager {
+    pub use ppool_core::manager::{
+        Array, AsItem, Barrier, Condition, Dict, Event, List, Lock, LockGuard, Manager,
+        ManagerError, ManagerErrorKind, Namespace, Object, Permit, RLock, RLockGuard, Semaphore,
+        Value, set_object, with_object,
+    };
+}
+
 /// Inside a worker process: which worker this is, and state that lives as long as it does.
 pub mod worker {
-    pub use ppool_worker::{WorkerInfo, current, set_state, try_with_state, with_state};
+    pub use ppool_worker::{
+        WorkerInfo, current, set_state, stop_requested, try_with_state, with_state,
+    };
 }
 
 /// For the code that the macros write; nothing here is meant for users.

@@ -1,5 +1,5 @@
-//! The programs of the article on multiprocessing, each as an example that prints what the article
-//! shows.
+//! The programs of the article on multiprocessing that need no manager, each as an example that prints
+//! what the article shows.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -78,19 +78,4 @@ fn the_second_stage_runs_after_the_first() {
         assert!(place(&lines, &format!("Starting stage_2[{i}]")) < running && done < running);
     }
     assert_eq!(lines.len(), 6);
-}
-
-#[test]
-fn never_more_than_three_are_active() {
-    let _watchdog = watchdog();
-    let lines = lines("multiprocessing_semaphore");
-    assert_eq!(lines.len(), 20);
-    for line in &lines {
-        let active = line
-            .strip_prefix("Now running: [")
-            .and_then(|line| line.strip_suffix(']'));
-        let names = active.unwrap().split(", ").filter(|name| !name.is_empty());
-        assert!(names.count() <= 3, "{line}");
-    }
-    assert_eq!(lines[19], "Now running: []");
 }

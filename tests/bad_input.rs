@@ -241,7 +241,9 @@ fn a_program_with_the_hand_over_variables_of_others_is_an_ordinary_program() {
     let _watchdog = watchdog();
     let pool = Pool::builder().workers(1).build().unwrap();
     // What tells a worker that it is one must not be left for its own children.
-    let ours = |name: &String| name.starts_with("PPOOL_TEST") || name == "PPOOL_LINK";
+    let ours = |name: &String| {
+        name.starts_with("PPOOL_TEST") || name == "PPOOL_LINK" || name == "PPOOL_START"
+    };
     let names = pool.apply(environment, ()).unwrap();
     assert!(names.iter().all(ours), "{names:?}");
 }

@@ -149,3 +149,58 @@ fn without_pids(text: &str) -> Vec<String> {
         )
         .collect()
 }
+
+#[test]
+fn manager_dict_prints_what_ten_workers_wrote() {
+    let _watchdog = watchdog();
+    assert_eq!(
+        succeed("manager_dict", NONE),
+        "Results: {0: 0, 1: 2, 2: 4, 3: 6, 4: 8, 5: 10, 6: 12, 7: 14, 8: 16, 9: 18}\n"
+    );
+}
+
+#[test]
+fn manager_namespace_prints_what_the_article_shows() {
+    let _watchdog = watchdog();
+    assert_eq!(
+        succeed("manager_namespace", NONE),
+        "Before event, consumer got: 'Namespace' object has no attribute 'value'\n\
+         After event, consumer got: This is the value\n"
+    );
+}
+
+#[test]
+fn manager_namespace_mutable_prints_what_the_article_shows_and_what_an_update_does() {
+    let _watchdog = watchdog();
+    assert_eq!(
+        succeed("manager_namespace_mutable", NONE),
+        "Before event, consumer got: []\n\
+         After event, consumer got: []\n\
+         With an update:\n\
+         Before event, consumer got: []\n\
+         After event, consumer got: [\"This is the value\"]\n"
+    );
+}
+
+#[test]
+fn manager_semaphore_lets_three_at_a_time_run() {
+    let _watchdog = watchdog();
+    let printed = succeed("manager_semaphore", NONE);
+    let lines: Vec<&str> = printed.lines().collect();
+    // One of each worker, one of each that has been waited for.
+    assert_eq!(lines.len(), 20, "{printed}");
+    for line in &lines {
+        let names = line
+            .strip_prefix("Now running: [")
+            .expect("as in the article");
+        let names = names.strip_suffix(']').expect("a list");
+        assert!(names.split_terminator(", ").count() <= 3, "{line}");
+    }
+    assert_eq!(lines.last(), Some(&"Now running: []"));
+}
+
+#[test]
+fn a_program_without_a_task_has_a_manager_too() {
+    let _watchdog = watchdog();
+    assert_eq!(succeed("taskless", NONE), "");
+}

@@ -192,6 +192,8 @@ fn the_last_words_of_a_lost_worker_are_in_its_error() {
         };
         let tail = exit.stderr_tail().unwrap();
         assert!(tail.starts_with(words), "{tail:?}");
+        let last = tail.lines().last().unwrap();
+        assert!(error.to_string().contains(last), "{error}");
         // The next worker has none of it.
         let error = pool.apply(end_with, ("", how)).unwrap_err();
         let TaskErrorKind::WorkerLost(exit) = error.kind() else {

@@ -279,6 +279,7 @@ fn boot() -> Boot {
             slot: Slot(0),
             generation: Generation(0),
         },
+        preload: None,
         initializer: None,
         finalizer: None,
         current_dir: None,

@@ -38,6 +38,17 @@ impl fmt::Display for WorkId {
     }
 }
 
+/// Names one item of one try of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ItemId {
+    /// The call.
+    pub work_id: WorkId,
+    /// How often it was tried before.
+    pub attempt: u32,
+    /// Which item of the call, as it was sent.
+    pub index: u32,
+}
+
 /// A row of the slot table: the place that one worker process at a time fills.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Slot(pub u32);

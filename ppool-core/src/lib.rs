@@ -12,6 +12,8 @@ mod future;
 pub mod ids;
 #[cfg(not(loom))]
 pub mod link;
+#[cfg(not(loom))]
+pub mod manager;
 pub mod output;
 #[cfg(not(loom))]
 mod pool;
@@ -45,8 +47,8 @@ pub use output::{Output, OutputLine, OutputStream};
 pub use pool::ImapStream;
 #[cfg(not(loom))]
 pub use pool::{
-    Call, Done, Finalized, Imap, LostCall, Pool, PoolBuilder, PoolStats, Shutdown, TaskCall,
-    TimeBucket, TimeStats, WorkerState, WorkerStats, Workers,
+    Call, Done, Finalized, Imap, LostCall, Pool, PoolBuilder, PoolStats, Shutdown, StartMethod,
+    TaskCall, TimeBucket, TimeStats, WorkerState, WorkerStats, Workers,
 };
 pub use task::{Callable, Task, TaskObject};
 

@@ -46,8 +46,8 @@ use crate::{
     hook,
     invoke::invoke,
     limits, output,
-    panic::{self, Running},
-    process, state,
+    panic::{self, Running, StartCall},
+    process, state, stopping, template,
 };
 
 /// Why a worker ends.
@@ -82,20 +82,22 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
     let boot = match link.recv() {
         Ok(Some(ToWorker::Boot(boot))) => boot,
         Ok(Some(ToWorker::Process(boot))) => return process::run(boot, registry, &link),
+        Ok(Some(ToWorker::Template(boot))) => return template::serve(link, &boot, registry),
         Ok(Some(_)) => return start_failed(&*link, "the parent's first message was not `Boot`"),
         Ok(None) | Err(_) => return Ending::ParentLost,
     };
-    let [initializer, finalizer] = boot.descriptors();
+    let [preload, initializer, _] = boot.descriptors();
     let mut attached = link.take_descriptors();
     let settled = match attached.is_incomplete() {
         true => Err(NotSettled::Shortage),
         false => {
             // Those of the link come last, if it has any.
-            let mut own = attached.split_off(initializer + finalizer);
+            let mut own = attached.split_off(boot.descriptors().iter().sum());
             let links = own.split_off(output::descriptors(boot.output));
             let arguments = Arguments {
-                finalizer: attached.split_off(initializer),
-                initializer: attached,
+                finalizer: attached.split_off(preload + initializer),
+                initializer: attached.split_off(preload),
+                preload: attached,
             };
             redirect(boot.output, own)
                 .and_then(|()| ends(&link, links))
@@ -111,12 +113,13 @@ pub(crate) fn serve(link: Arc<dyn WorkerLink>) -> Ending {
 
 /// The descriptors that came with the arguments in the boot message.
 struct Arguments {
+    preload: Attached,
     initializer: Attached,
     finalizer: Attached,
 }
 
-/// Why this process can't become the worker.
-enum NotSettled {
+/// Why this process can't become the worker, or the template.
+pub(crate) enum NotSettled {
     /// For this reason, and another process could not either.
     Failed(String),
     /// For want of processes or memory, which may be different later.
@@ -124,14 +127,14 @@ enum NotSettled {
 }
 
 /// Has this process print where the pool says.
-fn redirect(output: Output, pipes: Attached) -> Result<(), NotSettled> {
+pub(crate) fn redirect(output: Output, pipes: Attached) -> Result<(), NotSettled> {
     output::redirect(output, pipes).map_err(|error| {
         NotSettled::Failed(format!("could not print where the pool says: {error}"))
     })
 }
 
 /// Tells why the worker doesn't start.
-fn start_failed(link: &dyn WorkerLink, message: &str) -> Ending {
+pub(crate) fn start_failed(link: &dyn WorkerLink, message: &str) -> Ending {
     match link.send(&FromWorker::StartFailed(message.to_string())) {
         Ok(()) => Ending::StartFailed,
         Err(_) => Ending::ParentLost,
@@ -221,14 +224,7 @@ fn settle(
     link: &Arc<dyn WorkerLink>,
     ends: Ends,
 ) -> Result<CallThread, NotSettled> {
-    if let Some(directory) = &boot.current_dir {
-        std::env::set_current_dir(directory).map_err(|error| {
-            let directory = directory.display();
-            NotSettled::Failed(format!(
-                "could not change to the directory `{directory}`: {error}"
-            ))
-        })?;
-    }
+    enter_directory(&boot).map_err(NotSettled::Failed)?;
     limits::put_on_process(&boot).map_err(NotSettled::Failed)?;
     state::become_worker(boot.worker);
     let name = name(&boot);
@@ -258,6 +254,17 @@ fn settle(
     })
 }
 
+/// Goes where the process is to work; the error says what is wrong with it.
+pub(crate) fn enter_directory(boot: &Boot) -> Result<(), String> {
+    let Some(directory) = &boot.current_dir else {
+        return Ok(());
+    };
+    std::env::set_current_dir(directory).map_err(|error| {
+        let directory = directory.display();
+        format!("could not change to the directory `{directory}`: {error}")
+    })
+}
+
 /// The control thread's work: hands over what comes, and hears the end of the link even while a task
 /// runs.
 fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
@@ -268,9 +275,12 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
                 let attached = link.take_descriptors();
                 worker.handover.call(item, payload, attached);
             }
+            ToWorker::Stop(item) => stopping::request(item),
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
-            ToWorker::Boot(_) | ToWorker::Process(_) => break,
+            ToWorker::Boot(_) | ToWorker::Process(_) | ToWorker::Template(_) | ToWorker::Fork => {
+                break;
+            }
         }
     }
     match worker.ending.get() {
@@ -294,9 +304,21 @@ fn work(
 ) -> Ending {
     // A parent that has heard the last message may close the link at once, and the control thread
     // must not take that for the parent's loss. So how it ends is said before the message is sent.
-    let started = limits::put_on_calls(&boot.limits).and_then(|()| match &boot.initializer {
-        Some(initializer) => initialize(initializer, arguments.initializer, registry),
-        None => Ok(()),
+    let calls = [
+        (StartCall::Preload, &boot.preload, arguments.preload),
+        (
+            StartCall::Initializer,
+            &boot.initializer,
+            arguments.initializer,
+        ),
+    ];
+    let started = limits::put_on_calls(&boot.limits).and_then(|()| {
+        calls
+            .into_iter()
+            .try_for_each(|(what, call, attached)| match call {
+                Some(call) => run_start_call(what, call, attached, registry),
+                None => Ok(()),
+            })
     });
     if let Err(message) = started {
         ending.get_or_init(|| Ending::StartFailed);
@@ -327,21 +349,23 @@ fn work(
     }
 }
 
-/// Runs the initializer; the error says what went wrong.
-fn initialize(
-    initializer: &BootCall,
+/// Runs what a process has to before its first call; the error says what went wrong.
+pub(crate) fn run_start_call(
+    what: StartCall,
+    call: &BootCall,
     attached: Attached,
     registry: &Registry,
 ) -> Result<(), String> {
-    let (name, result) = run_boot_call(initializer, attached, registry, Running::Initializer)?;
+    let running = |name| Running::Start(what, name);
+    let (name, result) = run_boot_call(call, attached, registry, running)?;
     match result {
         Ok(output) => match initializer_failure(&output) {
-            Some(message) => Err(format!("the initializer `{name}` failed: {message}")),
+            Some(message) => Err(format!("the {what} `{name}` failed: {message}")),
             None => Ok(()),
         },
-        Err(CallOutcome::Panicked(panic)) => Err(panic::initializer_panicked(name, &panic)),
+        Err(CallOutcome::Panicked(panic)) => Err(panic::start_call_panicked(what, name, &panic)),
         Err(CallOutcome::Decode { message, .. }) => Err(format!(
-            "the arguments of the initializer `{name}` could not be decoded: {message}"
+            "the arguments of the {what} `{name}` could not be decoded: {message}"
         )),
         // Its value is of no interest, so that it can't be encoded isn't either. The remaining
         // outcomes are none of a single invocation.
@@ -372,13 +396,17 @@ fn run_boot_call(
 ///
 /// The kernel shows 15 bytes, so a long name of a pool is cut, not the number.
 fn name(boot: &Boot) -> String {
+    name_with(boot, &format!("-w{}", boot.worker.slot.0))
+}
+
+/// The name of a process of the pool with this ending, which is shown in full.
+pub(crate) fn name_with(boot: &Boot, ending: &str) -> String {
     const SHOWN: usize = 15;
 
-    let number = format!("-w{}", boot.worker.slot.0);
-    let room = SHOWN.saturating_sub(number.len());
+    let room = SHOWN.saturating_sub(ending.len());
     let pool = &boot.pool[..panic::char_boundary(&boot.pool, room)];
     // A name can't have a zero byte in it.
-    format!("{pool}{number}").replace('\0', "_")
+    format!("{pool}{ending}").replace('\0', "_")
 }
 
 /// Names the process, for `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
@@ -419,6 +447,7 @@ mod tests {
                 slot: Slot(slot),
                 generation: Generation(0),
             },
+            preload: None,
             initializer: None,
             finalizer: None,
             current_dir: None,

@@ -13,16 +13,17 @@ use std::{io, time::Instant};
 
 use ppool_core::{
     codec::{ChunkReader, Decoder, Encoder, attach::Attached},
+    ids::ItemId,
     task::{Registry, TaskEntry, TaskKey},
     wire::{CallItem, CallOutcome, NO_PARAMETER, ResultItem},
 };
 
 use crate::{
-    ends::{Calls, ItemId, Results},
+    ends::{Calls, Results},
     invoke::invoke,
     output,
     panic::{self, Running},
-    state,
+    state, stopping,
 };
 
 /// A buffer with more room than this is not kept.
@@ -97,7 +98,9 @@ fn run_one<C: Calls>(
 ) -> io::Result<()> {
     let id = item_id(C::item(&call), 0);
     let attached = C::take_attached(&mut call);
+    stopping::begins(id, true);
     let ended = run_item(entry, id, calls.arguments(&call), &attached, output);
+    stopping::ends();
     // What no argument took is closed before the parent hears of the end.
     drop(attached);
     C::free_arguments(&mut call);
@@ -127,6 +130,7 @@ fn run_several<C: Calls>(
     while let Some(range) = items {
         let begun = Instant::now();
         let count = range.len() as u64;
+        stopping::begins(item_id(item, range.start), count == 1);
         for index in range {
             let id = item_id(item, index);
             // A chunk that is cut short, which the parent doesn't send, decodes to errors.
@@ -136,6 +140,7 @@ fn run_several<C: Calls>(
                 other => other.tell(id, results)?,
             }
         }
+        stopping::ends();
         let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         spent += took;
         group = next_group(group, took / count.max(1));

@@ -13,7 +13,7 @@ use std::{io, ops::Range};
 
 use ppool_core::{
     codec::{Encoder, attach::Attached},
-    ids::WorkId,
+    ids::ItemId,
     wire::{CallItem, ResultItem},
 };
 
@@ -63,12 +63,4 @@ pub(crate) trait Results {
 
     /// Shows the parent all that came before.
     fn publish(&mut self) -> io::Result<()>;
-}
-
-/// Names one item of one try of a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ItemId {
-    pub(crate) work_id: WorkId,
-    pub(crate) attempt: u32,
-    pub(crate) index: u32,
 }

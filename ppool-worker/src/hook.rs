@@ -34,12 +34,15 @@ use nix::libc;
 use ppool_core::{
     error::SHORTAGE_EXIT,
     link::socket::WorkerSocket,
-    supervise::handover::{self, Handover},
+    supervise::handover::{self, Handover, Role},
     sys::{inherit, signal},
     wire::{PARENT_LOST_EXIT, START_FAILED_EXIT},
 };
 
-use crate::boot::{self, Ending};
+use crate::{
+    boot::{self, Ending},
+    limits, manager,
+};
 
 /// A function that runs before `main`. glibc passes what `main` gets; other C libraries pass
 /// nothing, and their functions expect nothing.
@@ -73,7 +76,8 @@ pub fn hook() {
 /// It does not return in a worker.
 pub fn init() {
     if let Some(handover) = handed_over() {
-        run(take(handover));
+        let socket = take(handover);
+        run(handover.role, socket);
     }
 }
 
@@ -83,7 +87,7 @@ extern "C" fn take_over(argc: c_int, argv: *const *const c_char, envp: *const *c
     if let Some(handover) = handed_over() {
         let socket = take(handover);
         run_later_initialisers(argc, argv, envp);
-        run(socket);
+        run(handover.role, socket);
     }
 }
 
@@ -106,12 +110,8 @@ fn handed_over() -> Option<Handover> {
 fn take(handover: Handover) -> OwnedFd {
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe { std::env::remove_var(handover::VARIABLE) };
-    // First of all: from here on the kernel sees to SUP-4.
-    match signal::set_parent_death_signal(signal::SIGKILL, handover.parent_pid) {
-        Ok(true) => {}
-        Ok(false) => exit_now(PARENT_LOST_EXIT),
-        Err(_) => exit_now(START_FAILED_EXIT),
-    }
+    // First of all.
+    die_with(handover.parent_pid);
     let understood = handover.protocol == handover::PROTOCOL && handover.fd == handover::FD;
     match prepare() {
         Ok(socket) if understood => socket,
@@ -151,15 +151,41 @@ fn run_later_initialisers(argc: c_int, argv: *const *const c_char, envp: *const 
     }
 }
 
+/// What a template's fork does: it is a worker of `parent`, by this socket.
+pub(crate) fn run_forked(socket: OwnedFd, parent: u32) -> ! {
+    die_with(parent);
+    run(Role::Worker, socket)
+}
+
+/// From here on the kernel sees to SUP-4.
+fn die_with(parent: u32) {
+    match signal::set_parent_death_signal(signal::SIGKILL, parent) {
+        Ok(true) => {}
+        Ok(false) => exit_now(PARENT_LOST_EXIT),
+        Err(_) => exit_now(START_FAILED_EXIT),
+    }
+}
+
 /// Works until there is no more to do, and ends the process.
-fn run(socket: OwnedFd) -> ! {
+fn run(role: Role, socket: OwnedFd) -> ! {
+    match role {
+        Role::Worker => work(socket),
+        Role::Manager => manager::serve(socket),
+    }
+}
+
+/// Works for a pool.
+fn work(socket: OwnedFd) -> ! {
     match boot::serve(Arc::new(WorkerSocket::new(socket))) {
         // What was registered to run at the exit runs. Should it hang, the parent ends the process.
         Ending::Finished => process::exit(0),
         Ending::Ran(code) => process::exit(code),
         Ending::StartFailed => process::exit(START_FAILED_EXIT),
         Ending::Shortage => exit_now(SHORTAGE_EXIT),
-        Ending::ParentLost => exit_now(PARENT_LOST_EXIT),
+        Ending::ParentLost => {
+            limits::end_group();
+            exit_now(PARENT_LOST_EXIT)
+        }
     }
 }
 

@@ -26,17 +26,21 @@ mod ends;
 mod hook;
 mod invoke;
 mod limits;
+mod manager;
 mod output;
 mod panic;
 mod process;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod state;
+mod stopping;
+mod template;
 
 pub use hook::{hook, init};
 #[cfg(feature = "tokio")]
 pub use runtime::block_on;
 pub use state::{WorkerInfo, current, set_state, try_with_state, with_state};
+pub use stopping::stop_requested;
 
 #[cfg(test)]
 mod tests;

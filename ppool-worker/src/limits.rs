@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    process,
+    io, process,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use nix::unistd::{Pid, setpgid};
 use ppool_core::{
     error::MEMORY_LIMIT_EXIT,
     supervise::not_so_nice,
-    sys::{cpu_timer::CpuTimer, memory_limit, procfs, scheduling},
+    sys::{cpu_timer::CpuTimer, memory_limit, procfs, scheduling, signal},
     wire::{Boot, WorkerLimits},
 };
 
@@ -23,6 +23,9 @@ const LEAST_MEMORY: u64 = 1 << 20;
 
 /// Whether there is anything to do at each call.
 static AT_CALLS: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process leads a group, which is to die with it.
+static IN_OWN_GROUP: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// On the call thread: the limit of processor time, with its timer.
@@ -38,6 +41,8 @@ pub(crate) fn put_on_process(boot: &Boot) -> Result<(), String> {
     if limits.own_group {
         let this = Pid::from_raw(0);
         setpgid(this, this).map_err(|error| format!("could not begin a process group: {error}"))?;
+        die_with_group(boot.parent_pid)
+            .map_err(|error| format!("could not bind a process group to the pool: {error}"))?;
     }
     if let Some(nice) = limits.nice {
         scheduling::set_nice(nice).map_err(|error| not_so_nice(nice, &error).to_string())?;
@@ -45,6 +50,27 @@ pub(crate) fn put_on_process(boot: &Boot) -> Result<(), String> {
     match limits.cpus_of(boot.worker.slot.0) {
         [] => Ok(()),
         cpus => scheduling::set_cpus(cpus).map_err(|error| error.to_string()),
+    }
+}
+
+/// From now on, what this process starts dies with the pool's process too. The signal that the kernel
+/// sends then has been one that only ends this process.
+fn die_with_group(parent: u32) -> io::Result<()> {
+    signal::end_group_on(signal::SIGHUP)?;
+    IN_OWN_GROUP.store(true, Relaxed);
+    match signal::set_parent_death_signal(signal::SIGHUP, parent)? {
+        true => Ok(()),
+        false => {
+            signal::kill_own_group();
+            Ok(())
+        }
+    }
+}
+
+/// The pool's process is gone: with this one ends what it has started, where the pool wants that.
+pub(crate) fn end_group() {
+    if IN_OWN_GROUP.load(Relaxed) {
+        signal::kill_own_group();
     }
 }
 

@@ -16,8 +16,12 @@ use std::{
     backtrace::Backtrace,
     cell::{Cell, RefCell},
     ffi::OsString,
+    fmt,
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
-    sync::{Arc, Once},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use ppool_core::{
@@ -32,14 +36,32 @@ use ppool_core::{
 pub(crate) enum Running {
     /// Nothing of a user's, or something whose panic the parent doesn't want to hear of.
     Nothing,
-    /// The initializer with this name.
-    Initializer(&'static str),
+    /// Something with this name that a process runs before its first call.
+    Start(StartCall, &'static str),
     /// An item of a call.
     Call {
         work_id: WorkId,
         attempt: u32,
         index: u32,
     },
+}
+
+/// What a process runs before its first call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StartCall {
+    /// What workers share, or would if they were forked.
+    Preload,
+    /// What each worker needs.
+    Initializer,
+}
+
+impl fmt::Display for StartCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StartCall::Preload => "preload",
+            StartCall::Initializer => "initializer",
+        })
+    }
 }
 
 /// The longest message of a panic that is sent, in bytes.
@@ -59,6 +81,8 @@ const CAN_NOT_UNWIND: [&str; 3] = [
 enum Watch {
     /// The call thread's: of the parent at the other end of the link.
     Calls(Arc<dyn WorkerLink>),
+    /// Of whoever catches them on that thread.
+    Catcher,
     /// The only task's of a process.
     Process {
         /// Whether to print them, as those of `main` are.
@@ -120,6 +144,11 @@ pub(crate) fn watch_this_thread(link: Arc<dyn WorkerLink>) {
     watch(Watch::Calls(link));
 }
 
+/// Keeps the panics of the calling thread for [`take`]; nothing is printed.
+pub(crate) fn keep_those_of_this_thread() {
+    watch(Watch::Catcher);
+}
+
 /// Makes the calling thread the one that runs the only task of this process.
 pub(crate) fn watch_this_process(prints: bool, tell: impl Fn(RemotePanic) + 'static) {
     let tell = Box::new(tell);
@@ -127,16 +156,19 @@ pub(crate) fn watch_this_process(prints: bool, tell: impl Fn(RemotePanic) + 'sta
 }
 
 fn watch(watch: Watch) {
-    static INSTALL: Once = Once::new();
+    /// The process whose hook this is: one that was forked from a template has the hook that the
+    /// preload may have set, and needs this one above that.
+    static INSTALLED_IN: AtomicU32 = AtomicU32::new(0);
 
     WATCH.set(Some(watch));
-    INSTALL.call_once(|| {
+    let process = std::process::id();
+    if INSTALLED_IN.swap(process, Relaxed) != process {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // While a thread ends its variables may be gone: then nobody waits for its panics.
             let prints = WATCH.try_with(|watch| match &*watch.borrow() {
                 None => None,
-                Some(Watch::Calls(_)) => Some(false),
+                Some(Watch::Calls(_) | Watch::Catcher) => Some(false),
                 Some(Watch::Process { prints, .. }) => Some(*prints),
             });
             let prints = prints.unwrap_or(None);
@@ -147,7 +179,12 @@ fn watch(watch: Watch) {
                 previous(info);
             }
         }));
-    });
+    }
+}
+
+/// Makes it a thread like any other again.
+pub(crate) fn leave_this_thread() {
+    WATCH.set(None);
 }
 
 /// Says what runs from now on. Returns whether a panic of what ran until now was told to the parent
@@ -209,14 +246,16 @@ fn report(noted: Noted) {
     WATCH.with_borrow(|watch| match watch {
         Some(Watch::Calls(link)) => report_call(&**link, panic),
         Some(Watch::Process { tell, .. }) => tell(panic),
-        None => {}
+        Some(Watch::Catcher) | None => {}
     });
 }
 
 fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let message = match RUNNING.get() {
         Running::Nothing => return,
-        Running::Initializer(name) => FromWorker::StartFailed(initializer_panicked(name, &panic)),
+        Running::Start(what, name) => {
+            FromWorker::StartFailed(start_call_panicked(what, name, &panic))
+        }
         Running::Call {
             work_id,
             attempt,
@@ -234,9 +273,9 @@ fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
     let _ = link.send(&message);
 }
 
-/// What is said of an initializer that panicked.
-pub(crate) fn initializer_panicked(name: &str, panic: &RemotePanic) -> String {
-    format!("the initializer `{name}` panicked{panic}")
+/// What is said of an initializer or a preload that panicked.
+pub(crate) fn start_call_panicked(what: StartCall, name: &str, panic: &RemotePanic) -> String {
+    format!("the {what} `{name}` panicked{panic}")
 }
 
 fn message_of(payload: &dyn Any) -> String {

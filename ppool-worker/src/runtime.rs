@@ -17,6 +17,14 @@ use tokio::{
     sync::oneshot,
 };
 
+/// It is never dropped: the process ends with it.
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// Whether an async task has made it in this process.
+pub(crate) fn is_made() -> bool {
+    RUNTIME.get().is_some()
+}
+
 /// Drives the future of a task to its end.
 ///
 /// # Panics
@@ -24,9 +32,6 @@ use tokio::{
 /// that message. A panic of the future goes through.
 #[doc(hidden)]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    // It is never dropped: the process ends with it.
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-
     let runtime = RUNTIME.get_or_init(|| {
         let started = Builder::new_current_thread().enable_all().build();
         started.unwrap_or_else(|error| panic!("tokio's runtime could not be started: {error}"))

@@ -42,7 +42,7 @@ fn sample(arguments: &[String]) -> Result<(), Failure> {
     };
     match contender.as_str() {
         MACHINE => limits::measure(bench),
-        "ppool" | "ppool_socket" => workloads::measure::<Ppool>(workload, bench),
+        "ppool" | "ppool_socket" | "ppool_template" => workloads::measure::<Ppool>(workload, bench),
         "rayon" => workloads::measure::<Rayon>(workload, bench),
         "crossbeam" => workloads::measure::<Crossbeam>(workload, bench),
         "procspawn" => workloads::measure::<Procspawn>(workload, bench),

@@ -24,8 +24,8 @@ pub struct Entry {
 pub enum Kind {
     /// The program `measure`.
     Rust,
-    /// The same, with calls and results through sockets in place of shared memory.
-    RustOverSockets,
+    /// The same, with this variable in its environment and this value.
+    RustWith(&'static str, &'static str),
     /// `python/measure.py`; the packages that it needs, as pip names them.
     Python(&'static [&'static str]),
 }
@@ -40,6 +40,24 @@ const THREADS_LACK: &[(&str, &str)] = &[
     ("crashes", "a crash ends the whole program"),
 ];
 
+/// What does not depend on how a worker was started.
+const STARTED_LACK: &[(&str, &str)] = {
+    const WHY: &str = "a worker that runs is the same, however it was started";
+    &[
+        ("round_trip", WHY),
+        ("no_ops", WHY),
+        ("map", WHY),
+        ("map_one_by_one", WHY),
+        ("bytes_argument", WHY),
+        ("bytes_echo", WHY),
+        ("queued_memory", WHY),
+        ("million", WHY),
+        ("compute", WHY),
+        ("idle", WHY),
+        ("waiting", WHY),
+    ]
+};
+
 /// All of them.
 #[must_use]
 pub fn contenders() -> &'static [Entry] {
@@ -47,8 +65,12 @@ pub fn contenders() -> &'static [Entry] {
         &[
             rust(OURS, "ppool", &[]),
             Entry {
-                kind: Kind::RustOverSockets,
+                kind: Kind::RustWith("PPOOL_LINK", "socket"),
                 ..rust("ppool_socket", "ppool, sockets", &[])
+            },
+            Entry {
+                kind: Kind::RustWith("PPOOL_START", "template"),
+                ..rust("ppool_template", "ppool, template", STARTED_LACK)
             },
             rust("rayon", "rayon (threads)", THREADS_LACK),
             rust("crossbeam", "crossbeam (threads)", THREADS_LACK),

@@ -11,8 +11,8 @@ use crate::{
     workloads::workloads,
 };
 
-/// The variable that chooses how ppool's calls and results travel.
-const LINK: &str = "PPOOL_LINK";
+/// The variables that change what a whole program has of ppool.
+const CHOICES: [&str; 2] = ["PPOOL_LINK", "PPOOL_START"];
 
 /// A contender and what stands in its way, if anything does.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Roster {
         })?;
         let player = |entry: &'static Entry| {
             let missing = match (entry.kind, &python) {
-                (Kind::Rust | Kind::RustOverSockets, _) => None,
+                (Kind::Rust | Kind::RustWith(..), _) => None,
                 (Kind::Python(_), Err(error)) => Some(error.to_string()),
                 (Kind::Python(packages), Ok(python)) => packages
                     .iter()
@@ -90,10 +90,12 @@ impl Roster {
             }
             _ => Command::new(&self.measure),
         };
-        // What chooses the transport of ppool; the default is what is measured as `ppool`.
-        command.env_remove(LINK);
-        if entry.kind == Kind::RustOverSockets {
-            command.env(LINK, "socket");
+        // The default is what is measured as `ppool`.
+        for variable in CHOICES {
+            command.env_remove(variable);
+        }
+        if let Kind::RustWith(variable, value) = entry.kind {
+            command.env(variable, value);
         }
         let workers = options.workers.to_string();
         let size = if options.quick { "quick" } else { "full" };

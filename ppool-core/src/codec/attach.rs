@@ -310,7 +310,7 @@ pub(super) fn collect_into<R>(descriptors: &mut Vec<OwnedFd>, encode: impl FnOnc
 }
 
 /// Runs `decode`, which may take each of the descriptors that were not taken.
-pub(super) fn provide_from<R>(attached: &Attached, decode: impl FnOnce() -> R) -> R {
+pub fn provide_from<R>(attached: &Attached, decode: impl FnOnce() -> R) -> R {
     let inner = Table::Providing(attached.0.take());
     in_scope(inner, decode, |inner| {
         if let Table::Providing(slots) = inner {

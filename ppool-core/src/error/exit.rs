@@ -88,7 +88,8 @@ impl WorkerExit {
         self.peak_memory
     }
 
-    /// The end of what the worker wrote to its standard error, when the pool captures it.
+    /// The end of what the worker wrote to its standard error, at most 4 KiB of whole lines, when the
+    /// pool [captures](crate::PoolBuilder::output) it and there was anything.
     #[must_use]
     pub fn stderr_tail(&self) -> Option<&str> {
         self.stderr_tail.as_deref()
@@ -105,8 +106,13 @@ impl fmt::Display for WorkerExit {
             }
             ExitHow::Unknown => f.write_str("ended and its exit status was taken by others")?,
         }
-        match self.task {
-            Some(task) => write!(f, " while running `{task}`"),
+        if let Some(task) = self.task {
+            write!(f, " while running `{task}`")?;
+        }
+        // Who sees only this text should see the reason, and not pages of it.
+        let last = self.stderr_tail().and_then(|tail| tail.lines().last());
+        match last {
+            Some(line) => write!(f, "; the last that it printed: {line}"),
             None => Ok(()),
         }
     }

@@ -104,6 +104,7 @@ fn boot() -> Boot {
             slot: Slot(3),
             generation: Generation(4),
         },
+        preload: None,
         initializer: None,
         finalizer: None,
         current_dir: Some("/".into()),

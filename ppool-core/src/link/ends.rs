@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     codec::{Payload, attach::Attached},
-    ids::WorkId,
+    ids::{ItemId, WorkId},
     wire::{Boot, CallItem, FromWorker, ToWorker},
 };
 
@@ -32,6 +32,12 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// # Errors
     /// As [`Link::send_call`].
     fn send_boot(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()>;
+
+    /// Tells the worker to stop this item, if it still runs.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    fn send_stop(&mut self, item: ItemId) -> io::Result<()>;
 
     /// Tells the worker to finish what it has and end.
     ///

@@ -15,6 +15,7 @@ use super::{
     callbacks::{Done, PoolCallbacks},
     handle::PoolParts,
     map::encode_item,
+    start_method::StartMethod,
 };
 use crate::{
     codec::{Encoder, IntoArgs},
@@ -96,6 +97,8 @@ pub struct PoolBuilder {
     histograms: bool,
     queue_capacity: usize,
     name: String,
+    start_method: StartMethod,
+    preload: Option<Result<BootPart, EncodeError>>,
     initializer: Option<Result<BootPart, EncodeError>>,
     finalizer: Option<Result<BootPart, EncodeError>>,
     task_timeout: Option<Duration>,
@@ -137,6 +140,8 @@ impl PoolBuilder {
             histograms: false,
             queue_capacity: 1 << 20,
             name: "ppool".into(),
+            start_method: StartMethod::usual(),
+            preload: None,
             initializer: None,
             finalizer: None,
             task_timeout: None,
@@ -240,6 +245,26 @@ impl PoolBuilder {
         self
     }
 
+    /// How worker processes are started. Default: [`StartMethod::Exec`].
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.start_method = method;
+        self
+    }
+
+    /// A task that runs once in the template, before it forks the first worker, so that the workers
+    /// share what it has built: a loaded table, a parsed grammar, statics that are filled with the
+    /// first use, what it keeps by `worker::set_state` for `worker::with_state`. When it fails or
+    /// panics, the pool counts as broken, and every call fails with the cause; it has to end within
+    /// `start_timeout`. Default: none.
+    ///
+    /// With [`StartMethod::Template`], which see for what it must not do. With
+    /// [`StartMethod::Exec`] there is nothing to share, and each worker runs it by itself, right
+    /// before its [initializer](PoolBuilder::initializer); so tasks find the same either way.
+    pub fn preload<T: Task, A: IntoArgs<T::Args>>(mut self, _task: T, args: A) -> Self {
+        self.preload = Some(boot_call::<T, A>(&args));
+        self
+    }
+
     /// A task that each worker runs when it starts, before any call, also each replacement. When
     /// it panics, the pool counts as broken, and every call fails with the cause. Default: none.
     pub fn initializer<T: Task, A: IntoArgs<T::Args>>(mut self, _task: T, args: A) -> Self {
@@ -259,7 +284,9 @@ impl PoolBuilder {
         self
     }
 
-    /// How long a worker that was sent SIGTERM has until SIGKILL. Default: 5 s.
+    /// How long a worker that was sent SIGTERM has until SIGKILL, and before that how long a call has
+    /// that was asked to stop and whose task listens (`worker::stop_requested`) to
+    /// that. Default: 5 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -378,7 +405,10 @@ impl PoolBuilder {
         }
         Registry::get()
             .map_err(|text| BuildError::new(BuildErrorKind::Registry(text.to_owned())))?;
-        for call in [&self.initializer, &self.finalizer].into_iter().flatten() {
+        for call in [&self.preload, &self.initializer, &self.finalizer]
+            .into_iter()
+            .flatten()
+        {
             if let Err(error) = call {
                 return Err(BuildError::new(BuildErrorKind::Encode(error.clone())));
             }
@@ -395,7 +425,7 @@ impl PoolBuilder {
                 .limits()
                 .expect("the numbers were checked, or are the usual ones"),
         };
-        let [initializer, finalizer] = [self.initializer, self.finalizer]
+        let [preload, initializer, finalizer] = [self.preload, self.initializer, self.finalizer]
             .map(|part| part.and_then(Result::ok).unwrap_or_default());
         let settings = Settings {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -414,6 +444,7 @@ impl PoolBuilder {
                 histograms: self.histograms,
                 queue_capacity: self.queue_capacity,
                 grace: self.grace,
+                forked: self.start_method == StartMethod::Template,
                 start_timeout: self.start_timeout,
                 leave_timeout: Duration::from_secs(10),
             },
@@ -425,6 +456,7 @@ impl PoolBuilder {
             boot: Boot {
                 pool: self.name.clone(),
                 worker: WorkerId::default(),
+                preload: preload.call,
                 initializer: initializer.call,
                 finalizer: finalizer.call,
                 current_dir: self.current_dir,
@@ -432,7 +464,11 @@ impl PoolBuilder {
                 output: self.output,
                 limits: self.limits,
             },
-            descriptors: [initializer.descriptors, finalizer.descriptors],
+            descriptors: [
+                preload.descriptors,
+                initializer.descriptors,
+                finalizer.descriptors,
+            ],
             name: self.name,
             callbacks: self.callbacks,
             in_process: self.in_process,

@@ -124,6 +124,27 @@ impl PoolBuilder {
         self
     }
 
+    /// Whether all processes that a worker's tasks start, and those that these start, are killed when
+    /// the worker ends, however it does. Default: false, they live on.
+    ///
+    /// Each worker then leads a process group, so that nothing else is hit. What leaves the group
+    /// (a daemon, a shell with job control) is not found. Killing comes without a warning, also after
+    /// a worker that ended as it should, and when the pool's own process is killed; a task should
+    /// wait for what it starts. Processes of such a group don't get a terminal's Ctrl-C, and are
+    /// stopped when they read from it. Workers use SIGHUP for themselves; a task that handles it in
+    /// its own way loses what is said here for the case that the pool's process is killed.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), ppool_core::BuildError> {
+    /// let pool = ppool_core::Pool::builder().kill_descendants(true).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn kill_descendants(mut self, kill: bool) -> Self {
+        self.limits.own_group = kill;
+        self
+    }
+
     /// Whether the limits make sense, and the system would grant them.
     pub(super) fn check_limits(&self) -> Result<(), BuildError> {
         let WorkerLimits {

@@ -13,6 +13,7 @@ mod map_async;
 mod options;
 mod output;
 mod pace;
+mod start_method;
 mod stats;
 #[cfg(feature = "stream")]
 mod stream;
@@ -23,6 +24,7 @@ pub use callbacks::Done;
 pub use handle::{Pool, Shutdown};
 pub use map::Imap;
 pub use options::TaskCall;
+pub use start_method::StartMethod;
 pub use stats::{PoolStats, WorkerState, WorkerStats};
 #[cfg(feature = "stream")]
 pub use stream::ImapStream;

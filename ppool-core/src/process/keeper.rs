@@ -22,7 +22,7 @@ use super::{
     record::{Link, Record, living},
 };
 use crate::{
-    supervise::{StartError, environment::Change, start},
+    supervise::{Role, StartError, environment::Change, start},
     sys::{
         epoll::{Events, Interest, Poller},
         eventfd::Wakeup,
@@ -205,7 +205,7 @@ fn start_one(order: Order, poller: &Poller) -> Result<Arc<Record>, StartError> {
         boot,
         descriptors,
     } = order;
-    let launched = start(title, &env, false)?;
+    let launched = start(title, &env, false, Role::Worker)?;
     let told = watch_with(poller, &launched.exit_watch, launched.pid)
         .and_then(|()| send(launched.socket.as_fd(), boot.encode(), &descriptors));
     match told {

@@ -9,7 +9,7 @@ use std::{sync::MutexGuard, task::Waker, time::Duration};
 
 use super::{
     Cargo, LostCall, QueueManager,
-    effect::{Effect, Refusal},
+    effect::{Effect, Refusal, StopSignal},
     engine::Engine,
     outcome::task_error,
     reactor::{Limits, Reactor},
@@ -39,6 +39,8 @@ pub(super) struct Core {
     pub(super) cores: usize,
     /// Workers that the queue-manager thread has to start.
     pub(super) spawns: Vec<WorkerId>,
+    /// Workers that are to be stopped and have no process yet.
+    pub(super) stopped_early: Vec<(WorkerId, StopSignal)>,
     pub(super) engine: Option<Engine>,
     /// How often hooks were run.
     pub(super) hook_runs: u64,
@@ -96,6 +98,7 @@ impl Core {
             helpers: 0,
             cores,
             spawns: Vec::new(),
+            stopped_early: Vec::new(),
             engine: None,
             hook_runs: 0,
             onlookers: 0,
@@ -137,6 +140,11 @@ impl Core {
         }
     }
 
+    /// Whether only the queue-manager thread can do what is to be done next.
+    pub(super) fn has_processes_to_tend(&self) -> bool {
+        !self.spawns.is_empty() || !self.stopped_early.is_empty()
+    }
+
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Duration) {
         self.reactor.tick(now, &mut self.effects);
@@ -165,7 +173,7 @@ impl QueueManager {
             let wanted = match core.sleep {
                 // It looks at everything once more before it sleeps.
                 Sleep::Awake => false,
-                _ if !core.spawns.is_empty() || core.stopped => true,
+                _ if core.has_processes_to_tend() || core.stopped => true,
                 Sleep::Forever => core.reactor.next_deadline().is_some(),
                 Sleep::Until(until) => core
                     .reactor
@@ -216,8 +224,13 @@ impl QueueManager {
                         core.with_link(worker, |link| link.send_sentinel());
                     }
                     Effect::Signal(worker, signal) => {
-                        if let Some(worker) = core.worker(worker) {
-                            worker.signal(signal);
+                        match core.worker(worker) {
+                            Some(worker) => worker.signal(signal),
+                            // Its process may not have been forked yet.
+                            None if self.settings.limits.forked => {
+                                core.stopped_early.push((worker, signal));
+                            }
+                            None => {}
                         }
                     }
                     Effect::Requeued(cargo) => cargo.sink.returns_to_pending(),

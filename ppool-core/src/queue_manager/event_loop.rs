@@ -10,17 +10,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    QueueManager,
-    core::Sleep,
-    engine::EngineIo,
-    token::Token,
-    worker::{NotStarted, Started},
+    QueueManager, core::Sleep, engine::EngineIo, template::TemplateKeeper, token::Token,
+    worker::NotStarted,
 };
 use crate::{ids::WorkerId, supervise, sys::epoll::Events};
 
 /// Runs until the pool has ended.
 pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
     let mut events = Events::with_capacity(64);
+    let mut templates = TemplateKeeper::default();
     loop {
         let printed = manager.printed.as_ref();
         let rest = printed.and_then(|printed| printed.rests_until(io, manager.now()));
@@ -30,11 +28,14 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
                 break;
             }
             let nothing = core.leave_links();
-            if !core.spawns.is_empty() || !nothing {
+            let deadlines = [
+                core.reactor.next_deadline(),
+                templates.next_deadline(),
+                rest,
+            ];
+            if core.has_processes_to_tend() || !nothing {
                 Some(Duration::ZERO)
-            } else if let Some(deadline) =
-                core.reactor.next_deadline().into_iter().chain(rest).min()
-            {
+            } else if let Some(deadline) = deadlines.into_iter().flatten().min() {
                 core.sleep = Sleep::Until(deadline);
                 Some(deadline.saturating_sub(manager.now()))
             } else {
@@ -49,6 +50,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
         core.sleep = Sleep::Awake;
         core.tend_links();
         let mut has_printed = false;
+        let mut of_the_template = Vec::new();
         for event in events.iter() {
             match Token::decode(event.token) {
                 Token::Wakeup => {
@@ -57,12 +59,14 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
                 Token::Link(worker) => manager.drive_link(&mut core, worker),
                 Token::Exit(worker) => manager.worker_exited(&mut core, worker),
                 Token::Output => has_printed = true,
+                Token::Template(event, generation) => of_the_template.push((event, generation)),
             }
         }
         manager.look(&mut core);
         let now = manager.now();
         core.tick(now);
         let spawns = std::mem::take(&mut core.spawns);
+        let stopped = std::mem::take(&mut core.stopped_early);
         manager.settle(core);
         if let Some(printed) = printed {
             if has_printed {
@@ -70,10 +74,15 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
             }
             printed.hand_on();
         }
-        for worker in spawns {
-            start(manager, worker);
+        if manager.settings.limits.forked {
+            templates.turn(manager, io, of_the_template, stopped, spawns);
+        } else {
+            for worker in spawns {
+                start(manager, worker);
+            }
         }
     }
+    templates.end();
     manager.end();
 }
 
@@ -81,18 +90,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
 /// it, and without the lock, because it takes a millisecond.
 fn start(manager: &QueueManager, worker: WorkerId) {
     let started = match supervise::launch(&manager.settings.launch, worker) {
-        Ok(launched) => match manager.transport.link(launched.socket) {
-            Ok(link) => Ok(Started {
-                pid: launched.pid,
-                exit_watch: launched.exit_watch,
-                link,
-            }),
-            Err(error) => Err(NotStarted::ending(
-                &launched.exit_watch,
-                "make the link",
-                error,
-            )),
-        },
+        Ok(launched) => manager.linked(launched),
         Err(error) => {
             let lasts = !error.is_shortage();
             let (what, source) = error.into_parts();

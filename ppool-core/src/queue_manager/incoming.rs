@@ -1,20 +1,19 @@
 //! What comes from workers: processes that start, messages, ends.
 
-use std::{io, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use super::{
     QueueManager,
     core::Core,
-    effect::StopSignal,
     worker::{NotStarted, Started},
 };
 use crate::{
     error::{BrokenPool, ExitHow, WorkerExit},
     ids::{WorkId, WorkerId},
     link::{LinkState, Started as CallStarted},
-    sys::pidfd::Exit,
+    sys::{pidfd::Exit, signal},
     task::Registry,
-    wire::{Boot, FromWorker, Hello, PROTOCOL},
+    wire::{FromWorker, Hello, PROTOCOL},
 };
 
 impl QueueManager {
@@ -23,29 +22,25 @@ impl QueueManager {
         let now = self.now();
         let mut core = self.lock();
         let adopted = started.and_then(|started| {
-            let own = self.settings.descriptors.iter().flatten();
-            let copies: io::Result<Vec<_>> = own.map(OwnedFd::try_clone).collect();
             let with_output = |mut descriptors: Vec<OwnedFd>| {
                 if let Some(printed) = &self.printed {
                     descriptors.extend(printed.open(id, started.pid)?);
                 }
                 Ok(descriptors)
             };
-            let descriptors = copies.and_then(with_output).map_err(|source| {
+            let own = self.boot_descriptors();
+            let descriptors = own.and_then(with_output).map_err(|source| {
                 NotStarted::ending(&started.exit_watch, "hand over descriptors", source)
             })?;
             core.adopt(id, started).map(|()| descriptors)
         });
-        let boot = Boot {
-            worker: id,
-            ..self.settings.boot.clone()
-        };
+        let boot = self.boot_of(id);
         let Core {
             reactor, effects, ..
         } = &mut *core;
         match adopted {
             Ok(descriptors) => {
-                reactor.launched(id, effects);
+                reactor.launched(id, now, effects);
                 core.with_link(id, |link| link.send_boot(&boot, descriptors));
             }
             Err(NotStarted {
@@ -98,16 +93,18 @@ impl QueueManager {
         }
     }
 
-    /// Ends the worker that runs this item, unless the item has ended by itself meanwhile.
+    /// Has the worker stop this item, unless the item has ended by itself meanwhile.
     pub(super) fn stop(&self, core: &mut Core, worker: WorkerId, id: WorkId) {
         for behind in core.reactor.behind(worker) {
             core.take_back(worker, behind, self.now());
         }
         self.look(core);
-        if core.reactor.running(worker) == Some(id) {
-            if let Some(worker) = core.worker(worker) {
-                worker.signal(StopSignal::Terminate);
-            }
+        if let Some(item) = core
+            .reactor
+            .stop_item(worker)
+            .filter(|item| item.work_id == id)
+        {
+            core.with_link(worker, |link| link.send_stop(item));
             return;
         }
         let now = self.now();
@@ -137,6 +134,12 @@ impl QueueManager {
         let _ = worker.link.take_rest(&mut messages);
         self.messages(core, id, messages);
         let running = core.reactor.running(id);
+        if self.settings.boot.limits.own_group
+            && let Some(worker) = core.worker(id)
+        {
+            // As long as it is not reaped, nobody else has its number.
+            signal::kill_group(worker.pid);
+        }
         let printed = self.printed.as_ref();
         let stderr_tail = printed.and_then(|printed| printed.finish(id));
         let Some(worker) = core.worker(id) else {
@@ -196,12 +199,17 @@ impl QueueManager {
                 reactor.start_failed(id, cause, now, effects);
             }
             FromWorker::Result(result) => self.result(core, id, result),
-            FromWorker::Bye | FromWorker::Doorbell | FromWorker::Descriptors => {}
+            // The last two are a template's.
+            FromWorker::Bye
+            | FromWorker::Doorbell
+            | FromWorker::Descriptors
+            | FromWorker::Forked { .. }
+            | FromWorker::NotForked { .. } => {}
         }
     }
 }
 
-fn check_hello(hello: &Hello) -> Result<(), BrokenPool> {
+pub(super) fn check_hello(hello: &Hello) -> Result<(), BrokenPool> {
     let fingerprint = Registry::get().map_err(BrokenPool::new)?.fingerprint();
     if hello.protocol != PROTOCOL || hello.fingerprint != fingerprint {
         return Err(BrokenPool::new(

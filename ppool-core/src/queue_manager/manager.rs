@@ -42,8 +42,9 @@ pub(crate) struct Settings {
     pub(crate) launch: LaunchConfig,
     /// What every worker is told first; `worker` is filled in for each.
     pub(crate) boot: Boot,
-    /// What goes with it: the descriptors of the initializer's arguments, and of the finalizer's.
-    pub(crate) descriptors: [Vec<OwnedFd>; 2],
+    /// What goes with it: the descriptors of the preload's arguments, of the initializer's, and of
+    /// the finalizer's.
+    pub(crate) descriptors: [Vec<OwnedFd>; 3],
     pub(crate) callbacks: Callbacks,
     /// Whether calls run in this process, on the threads that submit them.
     pub(crate) in_process: bool,

@@ -31,7 +31,9 @@ mod reactor;
 mod results;
 #[cfg(test)]
 mod simulation;
+mod starts;
 mod survey;
+mod template;
 mod token;
 mod worker;
 

@@ -13,6 +13,17 @@ pub(super) enum Token {
     Link(WorkerId),
     /// The exit of a worker.
     Exit(WorkerId),
+    /// The template, by how many there were before it.
+    Template(TemplateEvent, u32),
+}
+
+/// What has happened to a template.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TemplateEvent {
+    /// Its link has something.
+    Link,
+    /// Its process has ended.
+    Exit,
 }
 
 /// Tells the output from the wake-up, which are no worker's.
@@ -30,6 +41,17 @@ impl Token {
             Token::Output => (0, OUTPUT),
             Token::Link(worker) => (1, worker),
             Token::Exit(worker) => (2, worker),
+            Token::Template(event, generation) => {
+                let slot = match event {
+                    TemplateEvent::Link => 0,
+                    TemplateEvent::Exit => 1,
+                };
+                let template = WorkerId {
+                    slot: Slot(slot),
+                    generation: Generation(generation),
+                };
+                (3, template)
+            }
         };
         u64::from(worker.generation.0) << 32 | u64::from(worker.slot.0) << 2 | kind
     }
@@ -44,7 +66,9 @@ impl Token {
             0 if worker == OUTPUT => Token::Output,
             0 => Token::Wakeup,
             1 => Token::Link(worker),
-            _ => Token::Exit(worker),
+            2 => Token::Exit(worker),
+            _ if worker.slot.0 == 0 => Token::Template(TemplateEvent::Link, worker.generation.0),
+            _ => Token::Template(TemplateEvent::Exit, worker.generation.0),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a new worker process finds: how it knows that it is one, and where its socket is.
 //!
 //! ```text
-//!  PPOOL_WORKER=1:3:4711
-//!               │ │ └ the process that started it
+//!  PPOOL_WORKER=1:3:4711           PPOOL_WORKER=1:3:4711:manager
+//!               │ │ └ the process that started it      └ its role, when it isn't a worker of a pool
 //!               │ └ the descriptor of its socket
 //!               └ the protocol of this hand-over
 //! ```
@@ -22,6 +22,18 @@ pub const FD: RawFd = 3;
 /// variable came from elsewhere.
 pub const PROTOCOL: u32 = 1;
 
+/// What a process is started for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// It speaks `wire` over its socket.
+    Worker,
+    /// It serves a manager, whose first door its socket is.
+    Manager,
+}
+
+/// The text that makes a process the server of a manager.
+const MANAGER: &str = "manager";
+
 /// What the variable says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handover {
@@ -31,12 +43,17 @@ pub struct Handover {
     pub fd: RawFd,
     /// The id of the process that started the worker.
     pub parent_pid: u32,
+    /// What it was started for.
+    pub role: Role,
 }
 
-/// The variable's value for a worker that the process `parent_pid` starts.
+/// The variable's value for a process of this role that the process `parent_pid` starts.
 #[must_use]
-pub fn encode(parent_pid: u32) -> String {
-    format!("{PROTOCOL}:{FD}:{parent_pid}")
+pub fn encode(parent_pid: u32, role: Role) -> String {
+    match role {
+        Role::Worker => format!("{PROTOCOL}:{FD}:{parent_pid}"),
+        Role::Manager => format!("{PROTOCOL}:{FD}:{parent_pid}:{MANAGER}"),
+    }
 }
 
 /// What the variable's value says; None when it was not made by [`encode`] of any version.
@@ -46,14 +63,18 @@ pub fn parse(value: &str) -> Option<Handover> {
     let protocol = number(parts.next()?)?;
     let fd = number(parts.next()?)?.try_into().ok()?;
     let parent_pid = number(parts.next()?)?;
-    // A later version may say more; only this one is known to end here.
-    if protocol == PROTOCOL && parts.next().is_some() {
-        return None;
-    }
+    let role = match parts.next() {
+        None => Role::Worker,
+        Some(MANAGER) if parts.next().is_none() => Role::Manager,
+        // A later version may say more; of this one no more is known.
+        Some(_) if protocol == PROTOCOL => return None,
+        Some(_) => Role::Worker,
+    };
     Some(Handover {
         protocol,
         fd,
         parent_pid,
+        role,
     })
 }
 
@@ -78,6 +99,8 @@ mod tests {
             "1:3:",
             ":3:4",
             "1:3:4:5",
+            "1:3:4:",
+            "1:3:4:manager:5",
             "1:-3:4",
             "+1:3:4",
             "1:3:x",
@@ -99,9 +122,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_parsed(parent_pid: u32) {
-            let expected = Handover { protocol: PROTOCOL, fd: FD, parent_pid };
-            prop_assert_eq!(parse(&encode(parent_pid)), Some(expected));
+        fn what_is_encoded_is_parsed(parent_pid: u32, is_manager: bool) {
+            let role = if is_manager { Role::Manager } else { Role::Worker };
+            let expected = Handover { protocol: PROTOCOL, fd: FD, parent_pid, role };
+            prop_assert_eq!(parse(&encode(parent_pid, role)), Some(expected));
         }
 
         #[test]

@@ -29,7 +29,7 @@ use std::{
 
 use super::{
     environment::{Change, abort_without_backtrace, environment},
-    handover,
+    handover::{self, Role},
 };
 use crate::{
     ids::WorkerId,
@@ -86,6 +86,18 @@ pub struct StartError {
     pub source: io::Error,
 }
 
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not {}: {}", self.what, self.source)
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
 /// Starts the process of one worker.
 ///
 /// It may be called with any number of descriptors open, with the standard streams closed, beside
@@ -103,7 +115,7 @@ pub struct StartError {
 /// process is itself a worker that has not taken its place.
 pub fn launch(config: &LaunchConfig, worker: WorkerId) -> Result<Launched, LaunchError> {
     let title = title(&config.pool_name, worker);
-    let started = start(title, &config.env, config.memory_is_limited);
+    let started = start(title, &config.env, config.memory_is_limited, Role::Worker);
     started.map_err(|StartError { what, source }| LaunchError {
         worker,
         what,
@@ -111,8 +123,8 @@ pub fn launch(config: &LaunchConfig, worker: WorkerId) -> Result<Launched, Launc
     })
 }
 
-/// Starts this program once more under that title, as one that its hook takes over. What
-/// [`launch`] says of threads and descriptors holds here too.
+/// Starts this program once more under that title, as one that its hook takes over for that role.
+/// What [`launch`] says of threads and descriptors holds here too.
 ///
 /// # Errors
 /// As [`launch`].
@@ -120,12 +132,13 @@ pub fn start(
     title: String,
     env: &[Change],
     memory_is_limited: bool,
+    role: Role,
 ) -> Result<Launched, StartError> {
     let failed = |what| move |source| StartError { what, source };
     refuse_inside_worker().map_err(failed("start a worker inside a worker"))?;
     let title = CString::new(title).map_err(io::Error::from);
     let argv = [title.map_err(failed("name the process"))?];
-    let mut environment = environment(env::vars_os(), env.iter().chain([&handover_variable()]))
+    let mut environment = environment(env::vars_os(), env.iter().chain([&handover_variable(role)]))
         .map_err(failed("make the environment"))?;
     if memory_is_limited {
         abort_without_backtrace(&mut environment);
@@ -173,8 +186,8 @@ fn title(pool_name: &str, worker: WorkerId) -> String {
     }
 }
 
-fn handover_variable() -> Change {
-    let value = handover::encode(process::id());
+fn handover_variable(role: Role) -> Change {
+    let value = handover::encode(process::id(), role);
     (handover::VARIABLE.into(), Some(value.into()))
 }
 
@@ -182,6 +195,14 @@ fn handover_variable() -> Change {
 /// than any, so that no peak of the parent is taken for the worker's.
 fn own_peak_memory() -> u64 {
     procfs::peak_memory(process::id()).unwrap_or(u64::MAX)
+}
+
+/// Watches a child of this process that another one has forked, and told of.
+///
+/// # Errors
+/// As [`launch`]; then nothing of it is left.
+pub fn adopt(pid: u32) -> io::Result<ExitWatch> {
+    watch_or_end(pid, ExitWatch::open_child)
 }
 
 /// Watches a child that has just been started. If that fails the child is killed and reaped.
@@ -254,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_title_with_a_nul_starts_nothing() {
-        let error = start("a\0b".to_string(), &[], false).unwrap_err();
+        let error = start("a\0b".to_string(), &[], false, Role::Worker).unwrap_err();
         assert_eq!(error.what, "name the process");
         assert_eq!(error.source.kind(), io::ErrorKind::InvalidInput);
     }

@@ -15,5 +15,6 @@ pub mod handover;
 pub mod launcher;
 mod trial;
 
-pub use launcher::{LaunchConfig, LaunchError, Launched, StartError, launch, start};
+pub use handover::Role;
+pub use launcher::{LaunchConfig, LaunchError, Launched, StartError, adopt, launch, start};
 pub use trial::{not_so_nice, try_scheduling};

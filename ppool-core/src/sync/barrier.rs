@@ -58,6 +58,13 @@ impl fmt::Display for BrokenBarrier {
 impl std::error::Error for BrokenBarrier {}
 
 impl BarrierTurn {
+    pub(crate) fn new(index: usize, parties: usize) -> Self {
+        BarrierTurn {
+            index,
+            leader: index + 1 == parties,
+        }
+    }
+
     /// How many had come before this thread: from 0 to one less than the parties.
     #[must_use]
     pub fn index(&self) -> usize {

@@ -57,7 +57,11 @@ impl Recovered {
 
     pub(crate) fn of(acquired: Acquired) -> Option<Self> {
         let dead = acquired.left_by?;
-        Some(Recovered { pid: dead.pid() })
+        Some(Recovered::from_pid(dead.pid()))
+    }
+
+    pub(crate) fn from_pid(pid: u32) -> Self {
+        Recovered { pid }
     }
 }
 

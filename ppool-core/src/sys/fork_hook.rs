@@ -1,7 +1,10 @@
 //! Learning that this process is a forked child.
 #![expect(unsafe_code, reason = "registers a C callback")]
 
-use std::io;
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
 
 use nix::libc;
 
@@ -12,6 +15,9 @@ unsafe extern "C" {
         child: Option<extern "C" fn()>,
     ) -> libc::c_int;
 }
+
+/// What was registered, for children that the C library does not know of.
+static HOOKS: Mutex<Vec<extern "C" fn()>> = Mutex::new(Vec::new());
 
 /// `pthread_atfork(NULL, NULL, hook)`—runs `hook` in each child that is forked from now on, before
 /// `fork` returns there.
@@ -27,7 +33,18 @@ unsafe extern "C" {
 pub fn in_forked_child(hook: extern "C" fn()) -> io::Result<()> {
     // SAFETY: the hook is a function of this program; pthread_atfork allows calls from any thread.
     match unsafe { pthread_atfork(None, None, Some(hook)) } {
-        0 => Ok(()),
+        0 => {
+            let mut hooks = HOOKS.lock().unwrap_or_else(PoisonError::into_inner);
+            hooks.push(hook);
+            Ok(())
+        }
         error => Err(io::Error::from_raw_os_error(error)),
     }
+}
+
+/// Runs what [`in_forked_child`] has registered, in a child that was made by other means than `fork`,
+/// from a process of one thread.
+pub(super) fn run() {
+    let hooks = HOOKS.lock().unwrap_or_else(PoisonError::into_inner);
+    hooks.iter().for_each(|hook| hook());
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use nix::{
     libc,
-    sys::resource::{Resource, getrlimit},
+    sys::resource::{Resource, getrlimit, setrlimit},
 };
 
 /// `getrlimit(RLIMIT_NOFILE)`—how many descriptors this process may have; `u64::MAX` when there
@@ -29,6 +29,24 @@ pub fn open_files() -> io::Result<u64> {
 /// - [getrlimit(2)](https://man7.org/linux/man-pages/man2/getrlimit.2.html)
 pub fn processes() -> io::Result<u64> {
     soft(Resource::RLIMIT_NPROC)
+}
+
+/// `setrlimit(RLIMIT_NOFILE)`—lets this process have as many descriptors as it may let itself have.
+///
+/// # Errors
+/// None is known.
+///
+/// # References
+/// - [setrlimit(2)](https://man7.org/linux/man-pages/man2/setrlimit.2.html)
+pub fn raise_open_files() -> io::Result<()> {
+    let (_soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
+}
+
+/// What a system call that needs one more descriptor says when there can be none.
+#[must_use]
+pub fn too_many_open_files() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
 }
 
 /// Whether an error says that something had run out: processes, memory or descriptors. The same

@@ -6,8 +6,10 @@
 //! | `socketpair` | `socketpair` | the link to a worker, pipes |
 //! | `inherit` | `close_range`, `fcntl` | taking what was handed over, in the worker |
 //! | `pidfd` | `pidfd_open`, `pidfd_send_signal`, `waitid` | watching, signalling and reaping a worker |
+//! | `sibling` | `clone`, `prctl`, `prlimit` | copies of a template process |
+//! | `stdio` | `fflush` | writing what C code has printed, before a fork |
 //! | `waitpid` | `kill`, `waitpid` | ending a worker that could not be watched |
-//! | `procfs` | `/proc/PID/status`, `/proc/PID/stat` | how much memory a process has used, when it started |
+//! | `procfs` | `/proc/PID/status`, `/proc/PID/stat`, `/proc/thread-self/children` | how much memory a process has used, when it started, which ones were started from here |
 //! | `signal` | `sigaction`, `sigprocmask`, `prctl`, `raise` | what a worker ignores, and when it must die |
 //! | `epoll` | `epoll_create1`, `epoll_ctl`, `epoll_wait` | the one wait point (QM-2) |
 //! | `poll` | `poll` | waiting for one descriptor |
@@ -70,8 +72,10 @@ pub mod pidfd;
 pub mod poll;
 pub mod procfs;
 pub mod scheduling;
+pub mod sibling;
 pub mod signal;
 pub mod socketpair;
 pub mod spawn;
+pub mod stdio;
 pub mod streams;
 pub mod waitpid;

@@ -30,6 +30,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -185,6 +186,22 @@ impl ExitWatch {
                     }
                 }
                 Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// `poll(fd, POLLIN, limit)`—waits for the end of the process, for so long at the most (whole
+    /// milliseconds); whether it has come. It is not reaped.
+    #[must_use]
+    pub fn has_ended_within(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match self.has_ended(timeout) {
+                Ok(false) if !left.is_zero() => {}
+                Ok(ended) => return ended,
+                Err(_) => return false,
             }
         }
     }

@@ -125,6 +125,29 @@ fn page_size() -> u64 {
     })
 }
 
+/// `/proc/thread-self/children`—the processes that this thread has started, those included that have
+/// ended and wait to be reaped, with their names.
+///
+/// A child that is reaped meanwhile may hide another one: ask when none can be.
+///
+/// # Errors
+/// `ENOENT` where the kernel doesn't list them.
+///
+/// # References
+/// - [proc_tid_children(5)](https://man7.org/linux/man-pages/man5/proc_tid_children.5.html)
+pub fn children_of_this_thread() -> io::Result<Vec<(u32, String)>> {
+    let children = fs::read_to_string("/proc/thread-self/children")?;
+    let pids = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    Ok(pids
+        .filter_map(|pid: u32| {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            Some((pid, name.trim_end().to_owned()))
+        })
+        .collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +178,22 @@ mod tests {
             "{}",
             touched.len()
         );
+    }
+
+    #[test]
+    fn a_child_is_listed_by_its_name_until_it_is_reaped() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let is_listed = |pid| {
+            let children = children_of_this_thread().unwrap();
+            children.contains(&(pid, "cat".to_owned()))
+        };
+        assert!(is_listed(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_listed(child.id()));
     }
 
     #[test]

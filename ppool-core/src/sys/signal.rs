@@ -5,7 +5,7 @@ use std::{io, os::unix::process::parent_id};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-pub use nix::libc::{SIGABRT, SIGCHLD, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
+pub use nix::libc::{SIGABRT, SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
 
 /// `sigaction(number, SIG_IGN)`—this process no longer notices the signal; programs that it starts
 /// inherit that.
@@ -38,6 +38,57 @@ fn dispose(number: i32, handler: SigHandler) -> io::Result<()> {
     // run at a bad moment.
     unsafe { sigaction(signal, &action) }?;
     Ok(())
+}
+
+/// `sigaction(number, ..)`—when the signal comes, this process and all of its group are killed.
+///
+/// # Errors
+/// `EINVAL` when there is no such signal, or it can't be handled (SIGKILL, SIGSTOP).
+///
+/// # References
+/// - [sigaction(2)](https://man7.org/linux/man-pages/man2/sigaction.2.html)
+pub fn end_group_on(number: i32) -> io::Result<()> {
+    let signal = Signal::try_from(number)?;
+    let handler = SigHandler::Handler(end_group);
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler makes one system call, which may be made at any moment.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}
+
+extern "C" fn end_group(_signal: nix::libc::c_int) {
+    kill_own_group();
+}
+
+/// `kill(0, SIGKILL)`—the end of this process and of all others of its group.
+///
+/// # References
+/// - [kill(2)](https://man7.org/linux/man-pages/man2/kill.2.html)
+pub fn kill_own_group() {
+    // One may always signal oneself.
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), Signal::SIGKILL);
+}
+
+/// `kill(-leader, SIGKILL)`—the end of all processes of the group that this one leads or led. The
+/// leader must not have been reaped, or the number may be another's.
+///
+/// # References
+/// - [kill(2)](https://man7.org/linux/man-pages/man2/kill.2.html)
+pub fn kill_group(leader: u32) {
+    // 0 and 1 would mean others than that group.
+    if let Ok(leader @ 2..) = i32::try_from(leader) {
+        // Mostly there is nobody left, or the process never led a group.
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader), Signal::SIGKILL);
+    }
+}
+
+/// `kill(getpid(), SIGTERM)`—has this process end, unless it handles the signal.
+///
+/// # References
+/// - [kill(2)](https://man7.org/linux/man-pages/man2/kill.2.html)
+pub fn terminate_self() {
+    // A process may always signal itself.
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), Signal::SIGTERM);
 }
 
 /// `sigprocmask(SIG_SETMASK, {})`—the calling thread, and the threads that it starts from now on,

@@ -59,6 +59,19 @@ pub fn shut_down(fd: BorrowedFd<'_>) {
     let _ = nix::sys::socket::shutdown(fd.as_raw_fd(), Shutdown::Both);
 }
 
+/// `getsockopt(socket, SO_PEERCRED)`—the id of the process that made the pair of which this is an
+/// end, wherever the ends are now.
+///
+/// # Errors
+/// When it is no Unix socket.
+///
+/// # References
+/// - [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
+pub fn peer_pid(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let credentials = getsockopt(&socket, sockopt::PeerCredentials)?;
+    Ok(credentials.pid().unsigned_abs())
+}
+
 #[cfg(test)]
 mod tests {
     use std::{

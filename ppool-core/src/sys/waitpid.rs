@@ -4,7 +4,7 @@ use nix::{
     errno::Errno,
     sys::{
         signal::{Signal, kill},
-        wait,
+        wait::{self, WaitPidFlag},
     },
     unistd::Pid,
 };
@@ -25,6 +25,11 @@ pub fn kill_and_reap(pid: u32) {
         return;
     };
     let pid = Pid::from_raw(pid);
+    // Only asks. What is no child of ours is not ours to end.
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    if wait::waitid(wait::Id::Pid(pid), flags) == Err(Errno::ECHILD) {
+        return;
+    }
     // The only errors are ESRCH and ECHILD: it has been reaped after all (by a `waitpid(-1)`, or
     // because SIGCHLD is ignored).
     let _ = kill(pid, Signal::SIGKILL);
@@ -36,6 +41,11 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn a_process_that_is_no_child_is_left_alone() {
+        kill_and_reap(std::process::id());
+    }
 
     #[test]
     fn a_child_is_ended_and_reaped() {

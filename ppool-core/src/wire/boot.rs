@@ -23,6 +23,8 @@ pub struct Boot {
     /// Which worker of the pool it is.
     #[serde(with = "worker_id")]
     pub worker: WorkerId,
+    /// Runs before everything else: in a template process once, else in each worker.
+    pub preload: Option<BootCall>,
     /// Runs before the first call.
     pub initializer: Option<BootCall>,
     /// Runs after the last call, when the worker ends on a sentinel.
@@ -49,15 +51,15 @@ pub struct BootCall {
     #[serde(with = "byte_string")]
     pub payload: Vec<u8>,
     /// How many of the descriptors that come with the message belong to them: first those of the
-    /// initializer, then those of the finalizer.
+    /// preload, then those of the initializer, then those of the finalizer.
     pub descriptors: u32,
 }
 
 impl Boot {
-    /// How many descriptors belong to its initializer, and how many to its finalizer.
+    /// How many descriptors belong to its preload, its initializer and its finalizer.
     #[must_use]
-    pub fn descriptors(&self) -> [usize; 2] {
-        [&self.initializer, &self.finalizer]
+    pub fn descriptors(&self) -> [usize; 3] {
+        [&self.preload, &self.initializer, &self.finalizer]
             .map(|call| call.as_ref().map_or(0, |call| call.descriptors as usize))
     }
 }

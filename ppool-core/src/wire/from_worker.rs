@@ -23,6 +23,17 @@ pub enum FromWorker {
     Result(ResultItem),
     /// It has finished all that came before the sentinel and ends now; the last message.
     Bye,
+    /// A template has forked a worker; the answer to [`ToWorker::Fork`](super::ToWorker::Fork), of
+    /// which each has one, in order.
+    Forked {
+        /// Its process id.
+        pid: u32,
+    },
+    /// A template could not fork; the other answer.
+    NotForked {
+        /// The kernel's number of the error, or 0 when it was not the kernel.
+        errno: i32,
+    },
     /// There is something in the shared memory, and the parent sleeps. No link hands it on.
     Doorbell,
     /// Descriptors of the next message, which has more than go with one. No link hands it on.
@@ -96,6 +107,8 @@ const BYE: u8 = 71;
 const VALUES: u8 = 72;
 const DOORBELL: u8 = 73;
 const DESCRIPTORS: u8 = 74;
+const FORKED: u8 = 75;
+const NOT_FORKED: u8 = 76;
 
 const MAGIC: [u8; 8] = *b"ppool\0\r\n";
 
@@ -179,6 +192,7 @@ impl Message for FromWorker {
         match kind {
             HELLO => Ok(Shape::with_tail(24, MAX_LATER_HELLO_LEN)),
             READY | BYE | DOORBELL | DESCRIPTORS => Ok(Shape::fixed(0)),
+            FORKED | NOT_FORKED => Ok(Shape::fixed(4)),
             START_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
             VALUES => Ok(Shape::with_tail(28, MAX_PAYLOAD_LEN)),
@@ -206,6 +220,10 @@ impl Message for FromWorker {
             BYE => Ok(FromWorker::Bye),
             DOORBELL => Ok(FromWorker::Doorbell),
             DESCRIPTORS => Ok(FromWorker::Descriptors),
+            FORKED => Ok(FromWorker::Forked { pid: fields.u32() }),
+            NOT_FORKED => Ok(FromWorker::NotForked {
+                errno: i32::from_le_bytes(fields.take()),
+            }),
             _ => ResultItem::decode(kind, fields, tail).map(FromWorker::Result),
         }
     }
@@ -227,6 +245,10 @@ impl Message for FromWorker {
             FromWorker::Bye => Encoded::bare(Head::new(BYE)),
             FromWorker::Doorbell => Encoded::bare(Head::new(DOORBELL)),
             FromWorker::Descriptors => Encoded::bare(FromWorker::descriptors()),
+            FromWorker::Forked { pid } => Encoded::bare(Head::new(FORKED).field(pid.to_le_bytes())),
+            FromWorker::NotForked { errno } => {
+                Encoded::bare(Head::new(NOT_FORKED).field(errno.to_le_bytes()))
+            }
         }
     }
 }

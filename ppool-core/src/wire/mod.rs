@@ -19,7 +19,9 @@
 //! Order: the worker says `Hello`, the parent `Boot`, the worker `Ready` (or `StartFailed`, which
 //! may also come in the place of `Hello`); then calls go down and results come up, one for each item
 //! of a call, in order; `Sentinel` is the parent's last message and `Bye` the worker's. A process that
-//! runs one task and no calls gets `Process` in the place of `Boot`, and says nothing after `Hello`.
+//! runs one task and no calls gets `Process` in the place of `Boot`, and says nothing after `Hello`. A
+//! template gets `Template` in the place of `Boot`, and then answers each `Fork` with `Forked` or `NotForked`;
+//! what it forks begins with `Hello` on a link of its own.
 //!
 //! Invariant: LINK-2. What is read is checked as if hostile: any bytes give messages or a
 //! [`WireError`], and memory is taken only for bytes that have arrived.
@@ -32,6 +34,7 @@ mod from_worker;
 mod head;
 mod limits;
 mod message;
+mod packet;
 mod process;
 mod to_worker;
 
@@ -45,6 +48,7 @@ pub use limits::WorkerLimits;
 #[doc(hidden)]
 pub use message::Shape;
 pub use message::{Encoded, Message};
+pub use packet::Packet;
 pub use process::ProcessBoot;
 pub use to_worker::{CallItem, ToWorker};
 

@@ -27,15 +27,17 @@ fn boot() -> impl Strategy<Value = Boot> {
         any::<(u32, u32, u32)>(),
         proptest::option::of(boot_call()),
         proptest::option::of(boot_call()),
+        proptest::option::of(boot_call()),
         proptest::option::of("/.{0,20}"),
     )
         .prop_map(
-            |(pool, (slot, generation, parent_pid), initializer, finalizer, dir)| Boot {
+            |(pool, (slot, generation, parent_pid), preload, initializer, finalizer, dir)| Boot {
                 pool,
                 worker: WorkerId {
                     slot: Slot(slot),
                     generation: Generation(generation),
                 },
+                preload,
                 initializer,
                 finalizer,
                 current_dir: dir.map(PathBuf::from),
@@ -91,6 +93,8 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
     prop_oneof![
         boot().prop_map(ToWorker::Boot),
         process_boot().prop_map(ToWorker::Process),
+        boot().prop_map(ToWorker::Template),
+        Just(ToWorker::Fork),
         call,
         Just(ToWorker::Sentinel),
         Just(ToWorker::Descriptors)
@@ -138,6 +142,8 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     prop_oneof![
         hello,
         Just(FromWorker::Ready),
+        any::<u32>().prop_map(|pid| FromWorker::Forked { pid }),
+        any::<i32>().prop_map(|errno| FromWorker::NotForked { errno }),
         ".*".prop_map(FromWorker::StartFailed),
         result,
         Just(FromWorker::Doorbell),
@@ -357,6 +363,7 @@ fn a_path_that_is_not_utf_8_arrives() {
     let boot = ToWorker::Boot(Boot {
         pool: String::new(),
         worker: WorkerId::default(),
+        preload: None,
         initializer: None,
         finalizer: None,
         current_dir: Some(OsString::from_vec(b"/tmp/\xff".to_vec()).into()),

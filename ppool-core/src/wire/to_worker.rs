@@ -5,7 +5,11 @@ use super::{
     message::{Fields, Shape, from_cbor, to_cbor},
     process::PROCESS,
 };
-use crate::{codec::MAX_PAYLOAD_LEN, ids::WorkId, task::TaskKey};
+use crate::{
+    codec::MAX_PAYLOAD_LEN,
+    ids::{ItemId, WorkId},
+    task::TaskKey,
+};
 
 /// What the parent tells a worker.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +18,11 @@ pub enum ToWorker {
     Boot(Boot),
     /// The same for a process that runs one task.
     Process(ProcessBoot),
+    /// The same for a process that is to be the template of workers: it runs the preload, and then
+    /// forks for as long as it is asked to.
+    Template(Boot),
+    /// Fork a worker, whose end of a link comes with this message. For a template.
+    Fork,
     /// Something to run.
     Call {
         /// What.
@@ -21,6 +30,8 @@ pub enum ToWorker {
         /// The encoded arguments of all its items, one after the other.
         payload: Vec<u8>,
     },
+    /// Stop this item, if it still runs.
+    Stop(ItemId),
     /// Finish what came before this and end; the last message.
     Sentinel,
     /// Descriptors of the next message, which has more than go with one. No link hands it on.
@@ -45,6 +56,9 @@ const BOOT: u8 = 1;
 const CALL: u8 = 2;
 const SENTINEL: u8 = 3;
 const DESCRIPTORS: u8 = 4;
+const TEMPLATE: u8 = 6;
+const FORK: u8 = 7;
+const STOP: u8 = 9;
 
 /// The arguments of an initializer may be as large as any, and some bytes come on top.
 const MAX_BOOT_LEN: u64 = 2 * MAX_PAYLOAD_LEN + (1 << 20);
@@ -68,9 +82,25 @@ impl Boot {
     pub fn encode(&self) -> Encoded<'static> {
         Encoded::new(Head::new(BOOT), to_cbor(self))
     }
+
+    /// The same for the message that makes a process a template.
+    #[must_use]
+    pub fn encode_template(&self) -> Encoded<'static> {
+        Encoded::new(Head::new(TEMPLATE), to_cbor(self))
+    }
 }
 
 impl ToWorker {
+    /// The message that says: stop this item.
+    #[must_use]
+    pub fn stop(item: ItemId) -> Head {
+        Head::new(STOP)
+            .field(item.work_id.0.to_le_bytes())
+            .field(item.attempt.to_le_bytes())
+            .field(item.index.to_le_bytes())
+            .tail(0)
+    }
+
     /// The message that says: finish and end.
     #[must_use]
     pub fn sentinel() -> Encoded<'static> {
@@ -82,14 +112,21 @@ impl ToWorker {
     pub fn descriptors() -> Head {
         Head::new(DESCRIPTORS).tail(0)
     }
+
+    /// The message that asks a template for a worker; a descriptor has to go with it.
+    #[must_use]
+    pub fn fork() -> Encoded<'static> {
+        Encoded::bare(Head::new(FORK))
+    }
 }
 
 impl Message for ToWorker {
     fn shape(kind: u8) -> Result<Shape, WireError> {
         match kind {
-            BOOT | PROCESS => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
+            BOOT | PROCESS | TEMPLATE => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
             CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
-            SENTINEL | DESCRIPTORS => Ok(Shape::fixed(0)),
+            STOP => Ok(Shape::fixed(16)),
+            SENTINEL | DESCRIPTORS | FORK => Ok(Shape::fixed(0)),
             _ => Err(WireError::Kind(kind)),
         }
     }
@@ -99,6 +136,8 @@ impl Message for ToWorker {
         match kind {
             BOOT => from_cbor(&tail).map(ToWorker::Boot),
             PROCESS => from_cbor(&tail).map(ToWorker::Process),
+            TEMPLATE => from_cbor(&tail).map(ToWorker::Template),
+            FORK => Ok(ToWorker::Fork),
             CALL => {
                 let item = CallItem {
                     work_id: WorkId(fields.u64()),
@@ -114,6 +153,11 @@ impl Message for ToWorker {
                     }),
                 }
             }
+            STOP => Ok(ToWorker::Stop(ItemId {
+                work_id: WorkId(fields.u64()),
+                attempt: fields.u32(),
+                index: fields.u32(),
+            })),
             SENTINEL => Ok(ToWorker::Sentinel),
             DESCRIPTORS => Ok(ToWorker::Descriptors),
             _ => Err(WireError::Kind(kind)),
@@ -124,10 +168,13 @@ impl Message for ToWorker {
         match self {
             ToWorker::Boot(boot) => boot.encode(),
             ToWorker::Process(boot) => boot.encode(),
+            ToWorker::Template(boot) => boot.encode_template(),
+            ToWorker::Fork => ToWorker::fork(),
             ToWorker::Call { item, payload } => Encoded {
                 head: item.head(payload.len()),
                 tail: payload.into(),
             },
+            ToWorker::Stop(item) => Encoded::bare(ToWorker::stop(*item)),
             ToWorker::Sentinel => ToWorker::sentinel(),
             ToWorker::Descriptors => Encoded::bare(ToWorker::descriptors()),
         }

@@ -140,6 +140,7 @@ pub(crate) fn plain_boot() -> Boot {
     Boot {
         pool: "test".to_string(),
         worker: WORKER,
+        preload: None,
         initializer: None,
         finalizer: None,
         current_dir: None,

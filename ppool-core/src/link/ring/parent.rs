@@ -12,7 +12,7 @@ use std::{
 use super::record;
 use crate::{
     codec::Payload,
-    ids::WorkId,
+    ids::{ItemId, WorkId},
     link::{Link, LinkState, Started, socket::SocketLink},
     shm::{
         Region,
@@ -147,7 +147,11 @@ impl RingLink {
         let result = self.socket.drive(&mut self.arrived);
         for message in self.arrived.drain(..) {
             match message {
-                FromWorker::Doorbell | FromWorker::Descriptors => {}
+                // The last two are a template's, which has no ring.
+                FromWorker::Doorbell
+                | FromWorker::Descriptors
+                | FromWorker::Forked { .. }
+                | FromWorker::NotForked { .. } => {}
                 FromWorker::Bye => self.bye = true,
                 FromWorker::Result(result) => self.streamed.push_back(result),
                 FromWorker::Ready => {
@@ -247,6 +251,10 @@ impl Link for RingLink {
     fn send_boot(&mut self, boot: &Boot, mut descriptors: Vec<OwnedFd>) -> io::Result<()> {
         descriptors.extend(self.descriptor.take());
         self.socket.send_boot(boot, descriptors)
+    }
+
+    fn send_stop(&mut self, item: ItemId) -> io::Result<()> {
+        self.socket.send_stop(item)
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {

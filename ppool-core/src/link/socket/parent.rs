@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     codec::{Payload, attach::Attached},
+    ids::ItemId,
     link::{Link, LinkState},
     wire::{
         Boot, CallItem, CallOutcome, Encoded, FromWorker, Head, ResultItem, ToWorker, WireError,
@@ -53,6 +54,25 @@ impl SocketLink {
             state: LinkState::Open,
             reset: false,
         })
+    }
+
+    /// Sends the first message of a template, with the descriptors of its preload.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    pub fn send_template(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let Encoded { head, tail } = boot.encode_template();
+        let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
+        self.send(head, Arc::new(payload))
+    }
+
+    /// Asks a template to fork a worker, which gets this end of a link.
+    ///
+    /// # Errors
+    /// As [`Link::send_call`].
+    pub fn send_fork(&mut self, workers_end: OwnedFd) -> io::Result<()> {
+        let payload = Payload::with_descriptors(Vec::new(), vec![workers_end]);
+        self.send(ToWorker::fork().head, Arc::new(payload))
     }
 
     fn send(&mut self, head: Head, payload: Arc<Payload>) -> io::Result<()> {
@@ -100,6 +120,10 @@ impl Link for SocketLink {
         let Encoded { head, tail } = boot.encode();
         let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
         self.send(head, Arc::new(payload))
+    }
+
+    fn send_stop(&mut self, item: ItemId) -> io::Result<()> {
+        self.send(ToWorker::stop(item), Arc::default())
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {

@@ -111,11 +111,19 @@ impl QueueManager {
         if *is_ready {
             return Ok(());
         }
-        if let Some(initializer) = &self.settings.boot.initializer {
-            let attached = Attached::copies_of(&self.settings.descriptors[0]);
-            initialize(initializer, &attached, registry).map_err(|message| {
-                BrokenPool::new(format!("the pool could not start: {message}"))
-            })?;
+        let boot = &self.settings.boot;
+        let [preload, initializer, _] = &self.settings.descriptors;
+        let calls = [
+            ("preload", &boot.preload, preload),
+            ("initializer", &boot.initializer, initializer),
+        ];
+        for (what, call, descriptors) in calls {
+            if let Some(call) = call {
+                let attached = Attached::copies_of(descriptors);
+                run_start_call(what, call, &attached, registry).map_err(|message| {
+                    BrokenPool::new(format!("the pool could not start: {message}"))
+                })?;
+            }
         }
         *is_ready = true;
         // The finalizer runs at the end of the program too.
@@ -180,7 +188,7 @@ impl QueueManager {
             && let Ok(registry) = Registry::get()
         {
             // There is no call that its failure could fail.
-            let attached = Attached::copies_of(&self.settings.descriptors[1]);
+            let attached = Attached::copies_of(&self.settings.descriptors[2]);
             let arguments = Decoder::new(&finalizer.payload).with_attached(&attached);
             let _ = find(finalizer, registry).map(|entry| invoke(entry, arguments));
         }
@@ -188,23 +196,24 @@ impl QueueManager {
     }
 }
 
-/// Runs the initializer; the error says what went wrong.
-fn initialize(
-    initializer: &BootCall,
+/// Runs the preload or the initializer; the error says what went wrong.
+fn run_start_call(
+    what: &str,
+    call: &BootCall,
     attached: &Attached,
     registry: &Registry,
 ) -> Result<(), String> {
-    let entry = find(initializer, registry)?;
+    let entry = find(call, registry)?;
     let name = entry.name();
-    let arguments = Decoder::new(&initializer.payload).with_attached(attached);
+    let arguments = Decoder::new(&call.payload).with_attached(attached);
     match invoke(entry, arguments) {
         CallOutcome::Value(output) => match initializer_failure(output.bytes()) {
-            Some(message) => Err(format!("the initializer `{name}` failed: {message}")),
+            Some(message) => Err(format!("the {what} `{name}` failed: {message}")),
             None => Ok(()),
         },
-        CallOutcome::Panicked(panic) => Err(format!("the initializer `{name}` panicked{panic}")),
+        CallOutcome::Panicked(panic) => Err(format!("the {what} `{name}` panicked{panic}")),
         CallOutcome::Decode { message, .. } => Err(format!(
-            "the arguments of the initializer `{name}` could not be decoded: {message}"
+            "the arguments of the {what} `{name}` could not be decoded: {message}"
         )),
         // Its value is of no interest, so that it can't be encoded isn't either; there is one value.
         CallOutcome::Encode { .. } | CallOutcome::Values { .. } => Ok(()),

@@ -202,7 +202,7 @@ impl<C: Clone> Reactor<C> {
         let Some(row) = self.row(worker) else {
             return;
         };
-        if matches!(row.state, State::Terminating { .. }) {
+        if matches!(row.state, State::Asked { .. }) {
             row.state = State::Ready;
             if row.in_flight.is_empty() {
                 self.becomes_idle(worker.slot, now, effects);

@@ -138,8 +138,8 @@ impl<C: Clone> Reactor<C> {
             .filter(|slot| self.rows[slot.0 as usize].in_flight.len() < self.call_queue)
     }
 
-    /// Wants the call that a worker runs stopped. The worker gets nothing more, and the driver finds
-    /// out whether the call still runs: [`Effect::Stop`].
+    /// Wants the call that a worker runs stopped. The worker gets nothing more until it has ended, and
+    /// the driver finds out whether the call still runs: [`Effect::Stop`].
     pub(super) fn stop(
         &mut self,
         worker: WorkerId,
@@ -153,7 +153,7 @@ impl<C: Clone> Reactor<C> {
             return;
         };
         if row.state == State::Ready {
-            row.state = State::Terminating { deadline };
+            row.state = State::Asked { deadline };
             effects.push(Effect::Stop(worker, id));
         }
         if let Some(item) = self.items.get_mut(id) {
@@ -170,7 +170,7 @@ impl<C: Clone> Reactor<C> {
         let row = &mut self.rows[slot.0 as usize];
         match row.state {
             State::Vacant { .. } | State::Terminating { .. } | State::Killed => {}
-            State::Starting { .. } | State::Ready | State::Leaving { .. } => {
+            State::Starting { .. } | State::Ready | State::Asked { .. } | State::Leaving { .. } => {
                 row.state = State::Terminating {
                     deadline: now + self.limits.grace,
                 };

@@ -29,7 +29,7 @@ impl Departures {
     pub(super) fn count(&mut self, state: State) {
         match state {
             State::Leaving { .. } => self.left += 1,
-            State::Terminating { .. } => self.terminated += 1,
+            State::Asked { .. } | State::Terminating { .. } => self.terminated += 1,
             State::Killed => self.killed += 1,
             // It died by itself, and is replaced.
             State::Vacant { .. } | State::Starting { .. } | State::Ready => {}

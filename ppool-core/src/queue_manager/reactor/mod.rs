@@ -26,6 +26,7 @@ mod broadcast;
 mod calls;
 mod crash_loop;
 mod decide;
+mod forks;
 mod lifetime;
 mod recycle;
 mod size;

@@ -106,7 +106,7 @@ impl<C: Clone> Reactor<C> {
     }
 
     pub(super) fn start_worker(&mut self, slot: Slot, now: Duration, effects: &mut Vec<Effect<C>>) {
-        let deadline = now + self.limits.start_timeout;
+        let deadline = self.start_deadline(now);
         let budget = self.limits.max_tasks.unwrap_or(u32::MAX);
         self.rows[slot.0 as usize].starts(deadline, budget);
         effects.push(Effect::Spawn(self.worker(slot)));

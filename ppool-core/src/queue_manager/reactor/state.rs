@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::BrokenPool,
-    ids::{Generation, Slot, WorkId, WorkerId},
+    ids::{Generation, ItemId, Slot, WorkId, WorkerId},
     queue::{Pending, WorkItem, WorkItems},
 };
 
@@ -56,6 +56,8 @@ pub(crate) struct Limits {
     pub(crate) queue_capacity: usize,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
+    /// Whether workers are forked from a template.
+    pub(crate) forked: bool,
     /// From the start of a process to its joining.
     pub(crate) start_timeout: Duration,
     /// From the sentinel to SIGTERM.
@@ -125,11 +127,23 @@ pub(crate) enum Accepted<C> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
-    Vacant { not_before: Duration },
-    Starting { deadline: Duration },
+    Vacant {
+        not_before: Duration,
+    },
+    Starting {
+        deadline: Duration,
+    },
     Ready,
-    Leaving { deadline: Duration },
-    Terminating { deadline: Duration },
+    /// The call that it runs was asked to stop.
+    Asked {
+        deadline: Duration,
+    },
+    Leaving {
+        deadline: Duration,
+    },
+    Terminating {
+        deadline: Duration,
+    },
     Killed,
 }
 
@@ -323,6 +337,17 @@ impl<C: Clone> Reactor<C> {
             .get(worker.slot.0 as usize)
             .filter(|row| row.generation == worker.generation.0)
             .and_then(|row| row.in_flight.front().copied())
+    }
+
+    /// What the worker is to be told when the item that it runs is to be stopped.
+    pub(crate) fn stop_item(&self, worker: WorkerId) -> Option<ItemId> {
+        let work_id = self.running(worker)?;
+        let item = self.items.get(work_id)?;
+        Some(ItemId {
+            work_id,
+            attempt: item.sent_attempt,
+            index: item.next - item.sent,
+        })
     }
 
     /// How many items wait, those included that lie with a worker behind the one that it runs: how

@@ -12,11 +12,14 @@ impl<C: Clone> Reactor<C> {
             .iter()
             .filter_map(|row| match row.state {
                 State::Starting { deadline }
+                | State::Asked { deadline }
                 | State::Leaving { deadline }
                 | State::Terminating { deadline } => Some(deadline),
                 State::Ready => self.time_limit(row).map(|(deadline, _)| deadline),
                 State::Vacant { .. } | State::Killed => None,
             })
+            // That of a worker that waits for its template, which has one of its own.
+            .filter(|deadline| *deadline != Duration::MAX)
             .chain(self.next_start())
             .chain(self.next_idle_end())
             .min()
@@ -46,7 +49,7 @@ impl<C: Clone> Reactor<C> {
                     );
                     self.kill_worker(slot, effects);
                 }
-                State::Leaving { deadline } if deadline <= now => {
+                State::Asked { deadline } | State::Leaving { deadline } if deadline <= now => {
                     self.terminate_worker(slot, now, effects);
                 }
                 State::Terminating { deadline } if deadline <= now => {

@@ -98,7 +98,9 @@ impl Row {
             State::Ready if self.in_flight.is_empty() => Some(Activity::Idle),
             State::Ready => Some(Activity::Busy),
             State::Leaving { .. } => Some(Activity::Leaving),
-            State::Terminating { .. } | State::Killed => Some(Activity::Stopping),
+            State::Asked { .. } | State::Terminating { .. } | State::Killed => {
+                Some(Activity::Stopping)
+            }
         }
     }
 }

@@ -31,8 +31,19 @@ fn limit_passed(limits: &Limits, exit: &WorkerExit) -> Option<Failure> {
 
 impl<C: Clone> Reactor<C> {
     /// The process exists.
-    pub(crate) fn launched(&mut self, worker: WorkerId, effects: &mut Vec<Effect<C>>) {
+    pub(crate) fn launched(
+        &mut self,
+        worker: WorkerId,
+        now: Duration,
+        effects: &mut Vec<Effect<C>>,
+    ) {
         self.totals.workers_started += 1;
+        let limit = now + self.limits.start_timeout;
+        if let Some(row) = self.row(worker)
+            && let State::Starting { deadline } = &mut row.state
+        {
+            *deadline = limit;
+        }
         // It may have been given up while it was being started.
         match self.row(worker).map(|row| row.state) {
             Some(State::Terminating { .. }) => {
@@ -52,25 +63,23 @@ impl<C: Clone> Reactor<C> {
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
-        if lasts {
-            self.break_pool(cause.clone(), effects);
-        }
-        self.start_refused(worker, cause, now, effects);
-        self.advance(now, effects);
+        self.spawns_failed(&[worker], cause, lasts, now, effects);
     }
 
-    /// The system did not have what a worker needs.
-    fn start_refused(
+    /// The system did not have what these workers need.
+    pub(super) fn start_refused(
         &mut self,
-        worker: WorkerId,
+        workers: &[WorkerId],
         cause: BrokenPool,
         now: Duration,
         effects: &mut Vec<Effect<C>>,
     ) {
         self.spawn_failures += 1;
         let not_before = now + pause(self.spawn_failures);
-        if let Some(row) = self.row(worker) {
-            row.state = State::Vacant { not_before };
+        for &worker in workers {
+            if let Some(row) = self.row(worker) {
+                row.state = State::Vacant { not_before };
+            }
         }
         if self.spawn_failures >= SPAWN_FAILURES && self.living() == 0 {
             // The pool lives on: a later call may find the system in a better state.
@@ -169,6 +178,10 @@ impl<C: Clone> Reactor<C> {
         row.running_since = now;
         row.calls_done += u64::from(calls.count);
         row.fruitless_deaths = 0;
+        if stopped.is_some() && matches!(row.state, State::Asked { .. }) {
+            // It has ended in time, and its worker goes on.
+            row.state = State::Ready;
+        }
         self.times.ends(ran, calls.count);
         if last_sent {
             let row = &mut self.rows[worker.slot.0 as usize];
@@ -251,7 +264,7 @@ impl<C: Clone> Reactor<C> {
     pub(crate) fn dying(&mut self, worker: WorkerId, now: Duration) {
         let deadline = now + self.limits.grace;
         if let Some(row) = self.row(worker)
-            && row.state == State::Ready
+            && matches!(row.state, State::Ready | State::Asked { .. })
         {
             row.state = State::Leaving { deadline };
             self.idle.retain(|&slot| slot != worker.slot);
@@ -285,7 +298,7 @@ impl<C: Clone> Reactor<C> {
         };
         if let (State::Starting { .. }, Some(why)) = (before, refused) {
             let cause = BrokenPool::new(format!("worker process {} {why}", exit.pid));
-            self.start_refused(worker, cause, now, effects);
+            self.start_refused(&[worker], cause, now, effects);
             self.advance(now, effects);
             return;
         }

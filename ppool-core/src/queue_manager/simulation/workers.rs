@@ -44,9 +44,14 @@ impl World {
                         .spawn_failed(worker, cause, lasts, world.now, effects);
                 });
             }
+            // Its template was not asked for it yet.
+            Phase::Wanted if process.doomed && self.limits.forked && dice < 8 => {
+                self.processes.remove(&worker);
+                self.tell(|world, effects| world.reactor.withdrawn(worker, world.now, effects));
+            }
             Phase::Wanted => {
                 process.phase = Phase::Starting;
-                self.tell(|world, effects| world.reactor.launched(worker, effects));
+                self.tell(|world, effects| world.reactor.launched(worker, world.now, effects));
             }
             _ if process.doomed => self.die(worker, signal(9)),
             Phase::Starting if rough && dice == 0 => {

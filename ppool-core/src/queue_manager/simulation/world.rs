@@ -32,6 +32,7 @@ impl World {
                 .then(|| Duration::from_millis(random.u64(1..150))),
             queue_capacity: random.usize(1..8),
             grace: Duration::from_millis(50),
+            forked: random.bool(),
             start_timeout: Duration::from_millis(500),
             leave_timeout: Duration::from_millis(100),
         };
@@ -103,7 +104,8 @@ impl World {
         if self.reactor.running(worker) != Some(id) {
             self.reactor.spared(worker, self.now, effects);
         } else if let Some(process) = self.processes.get_mut(&worker) {
-            process.doomed |= !process.stubborn;
+            // The call may hear of it and end by itself.
+            process.doomed |= !process.stubborn && self.random.bool();
         }
     }
 
