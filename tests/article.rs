@@ -1,5 +1,5 @@
-//! The programs of the article on multiprocessing, each as an example that prints what the article
-//! shows.
+//! The programs of the article on multiprocessing that need no manager, each as an example that prints
+//! what the article shows.
 #![forbid(unsafe_code)]
 
 mod common;

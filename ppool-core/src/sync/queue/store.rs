@@ -36,6 +36,8 @@ use crate::{
 pub(super) const HEAD_LEN: usize = 16;
 /// The longest record in the ring: a longer one would leave no room for others.
 const LONGEST_IN_RING: usize = layout::RING_LEN / 8;
+/// How much of a record in the file is read at first.
+const FIRST_LEN: usize = 512;
 /// The file gives space back in pieces of this length or more.
 const PIECE: u64 = 1 << 20;
 const PAGE: u64 = 4096;
@@ -340,16 +342,22 @@ impl<'a> Store<'a> {
         Ok((self.copy_ring(start, len), number))
     }
 
-    /// The same in the file.
+    /// The same in the file. Most records come with their head, by one system call.
     fn read_file(self, position: &mut u64, end: u64) -> io::Result<(Vec<u8>, u64)> {
         let there = end.wrapping_sub(*position);
         let at = layout::FILE + *position;
-        let mut head = [0; HEAD_LEN];
-        Memfd::read_at(self.file(), at, &mut head)?;
-        let (len, number) = head_in(&head);
+        let mut first = [0; FIRST_LEN];
+        let first_len = usize::try_from(there).map_or(FIRST_LEN, |there| there.min(FIRST_LEN));
+        let first = &mut first[..first_len];
+        Memfd::read_at(self.file(), at, first)?;
+        let (head, rest) = first.split_at_checked(HEAD_LEN).ok_or_else(in_disorder)?;
+        let (len, number) = head_in(head);
         let whole = whole_len(len, there)?;
-        let mut bytes = vec![0; usize::try_from(len).map_err(|_| in_disorder())?];
-        Memfd::read_at(self.file(), at + HEAD_LEN as u64, &mut bytes)?;
+        let len = usize::try_from(len).map_err(|_| in_disorder())?;
+        let mut bytes = vec![0; len];
+        let come = len.min(rest.len());
+        bytes[..come].copy_from_slice(&rest[..come]);
+        Memfd::read_at(self.file(), at + first_len as u64, &mut bytes[come..])?;
         *position = position.wrapping_add(whole);
         Ok((bytes, number))
     }
