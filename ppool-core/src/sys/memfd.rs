@@ -13,6 +13,7 @@ use nix::{
     sys::{
         memfd::{MFdFlags, memfd_create},
         stat::fstat,
+        uio::{pread, pwrite},
     },
     unistd::ftruncate,
 };
@@ -101,6 +102,67 @@ impl Memfd {
         Ok((stat.st_dev, stat.st_ino))
     }
 
+    /// `fstat(fd)`—how much memory was taken for it, in bytes: that of the pages that were written.
+    ///
+    /// # Errors
+    /// None is known.
+    ///
+    /// # References
+    /// - [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html)
+    pub fn taken_len(&self) -> io::Result<u64> {
+        let stat = fstat(&self.fd)?;
+        // Blocks of 512 bytes, whatever the file system's are.
+        Ok(u64::try_from(stat.st_blocks).unwrap_or(0) * 512)
+    }
+
+    /// `pwrite(fd, bytes, at)`—writes all of the bytes; it gets as long as it has to. Memory that has
+    /// run out is an error here, where it would be a SIGBUS for who writes through a mapping.
+    ///
+    /// # Errors
+    /// `ENOSPC` or `ENOMEM` when there is no memory, `EFBIG` for a position that can't be, `EPERM`
+    /// when it is sealed against growing.
+    ///
+    /// # References
+    /// - [pwrite(2)](https://man7.org/linux/man-pages/man2/pwrite.2.html)
+    pub fn write_at(&self, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let offset = libc::off_t::try_from(at).map_err(|_| Errno::EFBIG)?;
+            match pwrite(&self.fd, bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    at += written as u64;
+                    bytes = &bytes[written..];
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// `pread(fd, into, at)`—copies bytes out. What other processes write meanwhile is seen or not.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when there are not as many.
+    ///
+    /// # References
+    /// - [pread(2)](https://man7.org/linux/man-pages/man2/pread.2.html)
+    pub fn read_at(&self, mut at: u64, mut into: &mut [u8]) -> io::Result<()> {
+        while !into.is_empty() {
+            let offset = libc::off_t::try_from(at).map_err(|_| Errno::EOVERFLOW)?;
+            match pread(&self.fd, into, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    at += read as u64;
+                    into = &mut into[read..];
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// `ftruncate(fd, len)`—makes it longer. Existing mappings don't change.
     ///
     /// # Errors
@@ -166,6 +228,24 @@ mod tests {
             Some(libc::EPERM)
         );
         assert_eq!(memfd.byte_len().unwrap(), 8192);
+    }
+
+    #[test]
+    fn it_gets_as_long_as_what_is_written_and_takes_as_much_memory() {
+        let memfd = Memfd::create("ppool-test", 0).unwrap();
+        assert_eq!(
+            (memfd.byte_len().unwrap(), memfd.taken_len().unwrap()),
+            (0, 0)
+        );
+        memfd.write_at(1 << 30, b"far behind").unwrap();
+        assert_eq!(memfd.byte_len().unwrap(), (1 << 30) + 10);
+        assert!(memfd.taken_len().unwrap() < 1 << 22);
+        let mut bytes = [1; 12];
+        memfd.read_at((1 << 30) - 2, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"\0\0far behind");
+        let error = memfd.read_at((1 << 30) - 1, &mut bytes).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(memfd.write_at(u64::MAX, b"x").is_err());
     }
 
     #[test]
