@@ -14,6 +14,7 @@ use common::{
     tasks::{End, Hold, end, hold, square},
     until, watchdog,
 };
+use nix::sys::resource::{Resource, setrlimit};
 use ppool::{Pool, task, worker};
 use serde::{Deserialize, Serialize};
 
@@ -335,4 +336,28 @@ fn three_gibibytes_arrive() {
     bytes[(3 << 30) - 1] = 7;
     let arrived = pool.apply(len_and_last, &bytes[..]).unwrap();
     assert_eq!(arrived, (3 << 30, Some(7)));
+}
+
+/// Segments are files to the kernel; those of this process may be short.
+#[test]
+fn a_limit_of_the_size_of_files_is_no_limit_of_arguments() {
+    let mut program = Program::start("program_with_short_files");
+    program.value("done");
+    program.must_succeed();
+}
+
+#[test]
+#[ignore = "run by another test, as a program of its own"]
+fn program_with_short_files() {
+    let Some(program) = program::inside() else {
+        return;
+    };
+    let limit = 4 * MIB as u64;
+    setrlimit(Resource::RLIMIT_FSIZE, limit, limit).unwrap();
+    let pool = pool_of(1);
+    for len in [MIB, 9 * MIB] {
+        let bytes = pattern(len, 1);
+        assert!(pool.apply(echo, &bytes[..]).unwrap() == bytes);
+    }
+    program.say("done", true);
 }

@@ -12,6 +12,7 @@ use nix::{
     libc,
     sys::{
         memfd::{MFdFlags, memfd_create},
+        resource::{Resource, getrlimit},
         stat::fstat,
         uio::{pread, pwrite},
     },
@@ -119,12 +120,18 @@ impl Memfd {
     /// run out is an error here, where it would be a SIGBUS for who writes through a mapping.
     ///
     /// # Errors
-    /// `ENOSPC` or `ENOMEM` when there is no memory, `EFBIG` for a position that can't be, `EPERM`
-    /// when it is sealed against growing.
+    /// `ENOSPC` or `ENOMEM` when there is no memory, `EFBIG` for a position that can't be or lies
+    /// beyond what files of this process may have (`ulimit -f`), `EPERM` when it is sealed against
+    /// growing.
     ///
     /// # References
     /// - [pwrite(2)](https://man7.org/linux/man-pages/man2/pwrite.2.html)
     pub fn write_at(&self, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        // The kernel takes it for a file, and would not only refuse but also send SIGXFSZ.
+        let (longest, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
+        if at.saturating_add(bytes.len() as u64) > longest {
+            return Err(Errno::EFBIG.into());
+        }
         while !bytes.is_empty() {
             let offset = libc::off_t::try_from(at).map_err(|_| Errno::EFBIG)?;
             match pwrite(&self.fd, bytes, offset) {
