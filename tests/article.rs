@@ -81,21 +81,6 @@ fn the_second_stage_runs_after_the_first() {
 }
 
 #[test]
-fn never_more_than_three_are_active() {
-    let _watchdog = watchdog();
-    let lines = lines("multiprocessing_semaphore");
-    assert_eq!(lines.len(), 20);
-    for line in &lines {
-        let active = line
-            .strip_prefix("Now running: [")
-            .and_then(|line| line.strip_suffix(']'));
-        let names = active.unwrap().split(", ").filter(|name| !name.is_empty());
-        assert!(names.count() <= 3, "{line}");
-    }
-    assert_eq!(lines[19], "Now running: []");
-}
-
-#[test]
 fn the_map_of_a_pool_is_the_built_in_one() {
     let _watchdog = watchdog();
     assert_eq!(

@@ -17,6 +17,7 @@
 
 use std::{
     ffi::CString,
+    io,
     sync::{Arc, OnceLock, mpsc},
     thread::{self, JoinHandle},
 };
@@ -175,6 +176,14 @@ impl Handover {
         }
     }
 
+    fn call_in_segment(&self, item: CallItem, len: u64, attached: Attached) -> io::Result<()> {
+        match self {
+            // A pool that speaks through sockets alone sends the bytes.
+            Handover::Queue(_) => Err(io::ErrorKind::Unsupported.into()),
+            Handover::Ring(control) => control.deliver_in_segment(item, len, attached),
+        }
+    }
+
     fn sentinel(&self) {
         match self {
             Handover::Queue(queue) => {
@@ -276,6 +285,16 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
                 worker.handover.call(item, payload, attached);
             }
             ToWorker::Stop(item) => stopping::request(item),
+            ToWorker::CallInSegment { item, len } => {
+                let attached = link.take_descriptors();
+                if worker
+                    .handover
+                    .call_in_segment(item, len, attached)
+                    .is_err()
+                {
+                    break;
+                }
+            }
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
             ToWorker::Boot(_) | ToWorker::Process(_) | ToWorker::Template(_) | ToWorker::Fork => {

@@ -44,7 +44,7 @@ pub(crate) fn run<C: Calls>(
     results: &mut impl Results,
     registry: &Registry,
 ) -> io::Result<()> {
-    let mut output = Encoder::new();
+    let mut output = Encoder::with_segments(results.segments());
     let mut last: Option<Known> = None;
     while let Some(call) = calls.next()? {
         let item = C::item(&call);

@@ -9,10 +9,10 @@ mod ring;
 
 pub(crate) use queue::{QueuedCall, QueuedCalls, SocketResults, Work};
 
-use std::{io, ops::Range};
+use std::{io, ops::Range, sync::Arc};
 
 use ppool_core::{
-    codec::{Encoder, attach::Attached},
+    codec::{Encoder, attach::Attached, segment::Segments},
     ids::ItemId,
     wire::{CallItem, ResultItem},
 };
@@ -49,6 +49,11 @@ pub(crate) trait Calls {
 
 /// Where results go. They may be held back until [`Results::publish`].
 pub(crate) trait Results {
+    /// Where large values can be encoded to, if the parent can take them from there.
+    fn segments(&self) -> Option<Arc<dyn Segments>> {
+        None
+    }
+
     /// The value of a call of one item, and the descriptors that it attached.
     fn value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()>;
 

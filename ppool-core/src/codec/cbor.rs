@@ -21,11 +21,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 
 /// Takes one value of CBOR off the front.
 pub(crate) fn decode<T: DeserializeOwned>(input: &mut Decoder<'_>) -> Result<T, CodecError> {
-    let mut rest = input.rest();
-    let before = rest.len();
+    let mut reader = input.reader();
     let decoded = match input.attached() {
-        None => ciborium::from_reader(&mut rest),
-        Some(attached) => attach::provide_from(attached, || ciborium::from_reader(&mut rest)),
+        None => ciborium::from_reader(&mut reader),
+        Some(attached) => attach::provide_from(attached, || ciborium::from_reader(&mut reader)),
     };
     let value = decoded.map_err(|error| match error {
         ciborium::de::Error::Io(error) => {
@@ -39,7 +38,6 @@ pub(crate) fn decode<T: DeserializeOwned>(input: &mut Decoder<'_>) -> Result<T, 
             CodecError::new("the value is nested too deeply")
         }
     })?;
-    let read = before - rest.len();
-    input.take(read)?;
+    input.skip(reader.read_len())?;
     Ok(value)
 }

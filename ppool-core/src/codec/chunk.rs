@@ -4,7 +4,9 @@
 //! before those of each call, so that a call whose arguments can't be decoded doesn't take its
 //! neighbours along, and what is left of a chunk can be sent again.
 
-use super::{Decoder, Encoder, Payload};
+use std::sync::Arc;
+
+use super::{Decoder, Encoder, Payload, segment::Segments};
 
 /// Bytes of the length before each call.
 const LENGTH: usize = size_of::<u64>();
@@ -26,6 +28,17 @@ impl ChunkWriter {
             encoder: Encoder::new(),
             count: 0,
             lengths: for_more_than_one,
+        }
+    }
+
+    /// The same, where one for a single call may go to a segment.
+    #[must_use]
+    pub fn with_segments(for_more_than_one: bool, source: Option<Arc<dyn Segments>>) -> Self {
+        // What is left of a chunk can be sent again, for which it has to be at hand.
+        let source = source.filter(|_| !for_more_than_one);
+        ChunkWriter {
+            encoder: Encoder::with_segments(source),
+            ..ChunkWriter::new(for_more_than_one)
         }
     }
 

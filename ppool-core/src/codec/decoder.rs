@@ -1,24 +1,50 @@
 //! Where encoded bytes are read from.
 
-use super::{CodecError, attach::Attached};
+use std::io::{self, Read};
+
+use super::{
+    CodecError, Plain,
+    attach::Attached,
+    segment::{LARGE, Stored},
+};
 
 /// Reads the bytes of one payload, front to back. Whatever it reads is checked as if hostile
 /// (LINK-2).
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
-    bytes: &'a [u8],
+    source: Source<'a>,
     position: usize,
     item_start: usize,
     /// What came beside the bytes.
     attached: Option<&'a Attached>,
 }
 
+/// Where the bytes are.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Here(&'a [u8]),
+    /// In a segment, where nothing can be read in place.
+    Stored(&'a Stored),
+}
+
 impl<'a> Decoder<'a> {
     /// Reads from the start of `bytes`.
+    #[inline]
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
+        Decoder::from_source(Source::Here(bytes))
+    }
+
+    /// Reads what lies in a segment, by copying.
+    #[must_use]
+    pub fn stored(stored: &'a Stored) -> Self {
+        Decoder::from_source(Source::Stored(stored))
+    }
+
+    #[inline]
+    fn from_source(source: Source<'a>) -> Self {
         Decoder {
-            bytes,
+            source,
             position: 0,
             item_start: 0,
             attached: None,
@@ -37,10 +63,22 @@ impl<'a> Decoder<'a> {
         self.attached
     }
 
-    /// What has not been read yet.
+    /// What has not been read yet, in place: nothing of a segment.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.position..]
+        match self.source {
+            Source::Here(bytes) => &bytes[self.position..],
+            Source::Stored(_) => &[],
+        }
+    }
+
+    /// How many bytes have not been read yet.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        match self.source {
+            Source::Here(bytes) => bytes.len() - self.position,
+            Source::Stored(stored) => stored.len() - self.position,
+        }
     }
 
     /// How many bytes have been read.
@@ -54,10 +92,10 @@ impl<'a> Decoder<'a> {
         self.item_start = self.position;
     }
 
-    /// Takes the next `len` bytes.
+    /// Takes the next `len` bytes, in place.
     ///
     /// # Errors
-    /// When fewer are left.
+    /// When fewer are left, or they lie in a segment.
     #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
         let rest = self.rest();
@@ -66,7 +104,7 @@ impl<'a> Decoder<'a> {
                 self.position += len;
                 Ok(taken)
             }
-            None => Err(too_short(len, rest.len())),
+            None => Err(too_short(len, self.left())),
         }
     }
 
@@ -76,13 +114,81 @@ impl<'a> Decoder<'a> {
     /// When fewer are left.
     #[inline]
     pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let rest = self.rest();
-        match rest.first_chunk::<N>() {
-            Some(taken) => {
-                self.position += N;
-                Ok(*taken)
+        if let Source::Here(_) = self.source
+            && let Some(taken) = self.rest().first_chunk::<N>()
+        {
+            self.position += N;
+            return Ok(*taken);
+        }
+        let mut taken = [0; N];
+        self.take_into(&mut taken)?;
+        Ok(taken)
+    }
+
+    /// Takes as many bytes as `into` has, by copying them.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn take_into(&mut self, into: &mut [u8]) -> Result<(), CodecError> {
+        if into.len() > self.left() {
+            return Err(too_short(into.len(), self.left()));
+        }
+        match self.source {
+            Source::Here(bytes) => {
+                let end = self.position + into.len();
+                into.copy_from_slice(&bytes[self.position..end]);
             }
-            None => Err(too_short(N, rest.len())),
+            Source::Stored(stored) => stored
+                .segment
+                .read(self.position, into)
+                .map_err(|error| CodecError::new(format!("the segment can't be read: {error}")))?,
+        }
+        self.position += into.len();
+        Ok(())
+    }
+
+    /// Takes the next `count` values of plain data.
+    ///
+    /// # Errors
+    /// When fewer are left, or there is no memory for them.
+    pub fn take_plain<T: Plain>(&mut self, count: usize) -> Result<Vec<T>, CodecError> {
+        let len = count
+            .checked_mul(size_of::<T>())
+            .ok_or_else(|| CodecError::new(format!("{count} elements are too many")))?;
+        if len > self.left() {
+            return Err(too_short(len, self.left()));
+        }
+        let mut values = bytemuck::allocation::try_zeroed_vec(count)
+            .map_err(|()| CodecError::new(format!("there is no memory for {count} elements")))?;
+        self.take_into(bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
+    }
+
+    /// Skips the next `len` bytes.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn skip(&mut self, len: usize) -> Result<(), CodecError> {
+        match len <= self.left() {
+            true => {
+                self.position += len;
+                Ok(())
+            }
+            false => Err(too_short(len, self.left())),
+        }
+    }
+
+    /// Reads from here on. [`Decoder::skip`] what was [read](Reader::read_len) afterwards.
+    pub(super) fn reader(&self) -> Reader<'a> {
+        Reader {
+            source: match self.source {
+                Source::Here(_) => Source::Here(self.rest()),
+                stored @ Source::Stored(_) => stored,
+            },
+            start: self.position,
+            read: 0,
+            buffer: Vec::new(),
+            used: 0,
         }
     }
 
@@ -103,8 +209,57 @@ impl<'a> Decoder<'a> {
     pub fn align(&mut self, align: usize) -> Result<(), CodecError> {
         match (self.position - self.item_start) % align {
             0 => Ok(()),
-            over => self.take(align - over).map(drop),
+            over => self.skip(align - over),
         }
+    }
+}
+
+/// Reads what a [`Decoder`] has left, for those who know streams only.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    /// What is left, or the segment as a whole.
+    source: Source<'a>,
+    /// Where in the segment it began.
+    start: usize,
+    /// How much was read.
+    read: usize,
+    /// Read from the segment, in larger pieces than are asked for, and how much of it was given out.
+    buffer: Vec<u8>,
+    used: usize,
+}
+
+impl Reader<'_> {
+    /// How many bytes were read.
+    pub(super) fn read_len(&self) -> usize {
+        self.read
+    }
+
+    fn fill(&mut self, stored: &Stored) -> io::Result<()> {
+        let at = self.start + self.read;
+        self.buffer.resize(LARGE.min(stored.len() - at), 0);
+        self.used = 0;
+        stored.segment.read(at, &mut self.buffer)
+    }
+}
+
+impl Read for Reader<'_> {
+    #[inline]
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = match &mut self.source {
+            Source::Here(rest) => rest.read(into)?,
+            Source::Stored(stored) => {
+                let stored = *stored;
+                if self.used == self.buffer.len() {
+                    self.fill(stored)?;
+                }
+                let mut rest = &self.buffer[self.used..];
+                let len = rest.read(into)?;
+                self.used += len;
+                len
+            }
+        };
+        self.read += len;
+        Ok(len)
     }
 }
 

@@ -1,19 +1,43 @@
 //! Where encoded bytes are written.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
-use super::{CodecError, MAX_PAYLOAD_LEN, Payload};
+use super::{
+    CodecError, MAX_PAYLOAD_LEN, Payload,
+    segment::{Front, LARGE, Segments, Stored},
+};
 
 /// Collects the bytes of one payload: the arguments of a call, or results.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Encoder {
+    /// All of it, or what comes behind the front.
     bytes: Vec<u8>,
+    /// The front of a large one.
+    front: Option<Box<Front>>,
+    /// Where the memory of the front comes from.
+    source: Option<Arc<dyn Segments>>,
+    /// When there are more bytes than this, they are moved to the front.
+    limit: usize,
     /// Where the current item starts; alignment is relative to it.
     item_start: usize,
     /// The parameter whose argument is being encoded, for errors.
     parameter: usize,
     /// What values attached.
     descriptors: Vec<OwnedFd>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Encoder {
+            bytes: Vec::new(),
+            front: None,
+            source: None,
+            limit: usize::MAX,
+            item_start: 0,
+            parameter: 0,
+            descriptors: Vec::new(),
+        }
+    }
 }
 
 /// A place in a payload that is being written, to go back to.
@@ -40,6 +64,16 @@ impl Encoder {
         }
     }
 
+    /// An empty payload, which goes to a segment if it gets large and there is a source of segments.
+    #[must_use]
+    pub fn with_segments(source: Option<Arc<dyn Segments>>) -> Self {
+        Encoder {
+            limit: if source.is_some() { LARGE } else { usize::MAX },
+            source,
+            ..Encoder::default()
+        }
+    }
+
     /// Says that the argument of this parameter comes next.
     #[inline]
     pub fn begin_parameter(&mut self, index: usize) {
@@ -54,17 +88,23 @@ impl Encoder {
 
     /// How many bytes there are.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.front_len() + self.bytes.len()
+    }
+
+    #[inline]
+    fn front_len(&self) -> usize {
+        self.front.as_ref().map_or(0, |front| front.len())
     }
 
     /// Whether nothing was written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
-    /// What was written.
+    /// What was written, if it is not in a segment; else the end of it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -72,11 +112,20 @@ impl Encoder {
 
     /// All that was written, and the descriptors that values attached.
     #[must_use]
-    pub fn into_payload(self) -> Payload {
-        Payload::with_descriptors(self.bytes, self.descriptors)
+    pub fn into_payload(mut self) -> Payload {
+        match self.take_stored() {
+            Some(stored) => Payload::stored_with(stored, self.descriptors.into()),
+            None => Payload::with_descriptors(self.bytes, self.descriptors),
+        }
     }
 
-    /// The bytes that were written. Descriptors, which nobody could take without
+    /// The segment that all was written to, if it was: then nothing is left here.
+    #[must_use]
+    pub fn take_stored(&mut self) -> Option<Stored> {
+        self.front.take()?.finish(&mut self.bytes)
+    }
+
+    /// The bytes that were written to the heap. Descriptors, which nobody could take without
     /// [`into_payload`](Encoder::into_payload), are closed.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
@@ -106,6 +155,12 @@ impl Encoder {
         if self.bytes.capacity() > keep {
             self.bytes = Vec::new();
         }
+        self.front = None;
+        self.limit = if self.source.is_some() {
+            LARGE
+        } else {
+            usize::MAX
+        };
         self.descriptors.clear();
         self.item_start = 0;
         self.parameter = 0;
@@ -113,7 +168,7 @@ impl Encoder {
 
     /// Begins the next item of the payload here.
     pub fn begin_item(&mut self) {
-        self.item_start = self.bytes.len();
+        self.item_start = self.len();
     }
 
     /// Where the payload ends now.
@@ -126,6 +181,10 @@ impl Encoder {
 
     /// Takes back everything after `mark`: a half-written item.
     pub(super) fn go_back(&mut self, mark: Mark) {
+        if self.front.take().is_some() {
+            debug_assert_eq!(mark.len, 0, "segments have one item");
+            self.bytes.clear();
+        }
         self.bytes.truncate(mark.len);
         self.descriptors.truncate(mark.descriptors);
     }
@@ -136,10 +195,33 @@ impl Encoder {
     /// When the payload would be longer than [`MAX_PAYLOAD_LEN`].
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
-        if (self.bytes.len() as u64).saturating_add(bytes.len() as u64) > MAX_PAYLOAD_LEN {
+        let len = self.bytes.len().saturating_add(bytes.len());
+        if len > self.limit {
+            return self.put_to_front(bytes);
+        }
+        if len as u64 > MAX_PAYLOAD_LEN {
             return Err(too_large());
         }
         self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    #[cold]
+    fn put_to_front(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        if (self.len() as u64).saturating_add(bytes.len() as u64) > MAX_PAYLOAD_LEN {
+            return Err(too_large());
+        }
+        let Some(source) = &self.source else {
+            return Ok(());
+        };
+        let front = self
+            .front
+            .get_or_insert_with(|| Box::new(Front::new(Arc::clone(source))));
+        if !front.append(&mut self.bytes, bytes) {
+            // There is no more memory of that kind: all of it is on the heap now.
+            self.front = None;
+            self.limit = usize::MAX;
+        }
         Ok(())
     }
 
@@ -165,7 +247,7 @@ impl Encoder {
     /// As [`Encoder::put`].
     pub fn align(&mut self, align: usize) -> Result<(), CodecError> {
         const ZEROS: [u8; 64] = [0; 64];
-        let over = (self.bytes.len() - self.item_start) % align;
+        let over = (self.len() - self.item_start) % align;
         match over {
             0 => Ok(()),
             _ => self.put(&ZEROS[..(align - over).min(64)]),

@@ -109,7 +109,11 @@ impl<P> Lane<P> {
     {
         Lane {
             encode: |value, out| out.put(bytemuck::bytes_of(value)),
-            decode: |input| Ok(bytemuck::pod_read_unaligned(input.take(size_of::<P>())?)),
+            decode: |input| {
+                let mut value = P::zeroed();
+                input.take_into(bytemuck::bytes_of_mut(&mut value))?;
+                Ok(value)
+            },
             slice: None,
         }
     }
@@ -139,18 +143,15 @@ impl<T: 'static> Lane<Vec<T>> {
     {
         Lane {
             encode: |values, out| put_slice(values, out),
-            decode: |input| take_slice::<T>(input).map(collect),
+            decode: |input| {
+                let count = take_count::<T>(input)?;
+                input.take_plain(count)
+            },
             slice: Some(
                 const {
                     &SliceLane::<T> {
                         encode: put_slice::<T>,
-                        decode: |input| {
-                            let bytes = take_slice::<T>(input)?;
-                            Ok(match bytemuck::try_cast_slice(bytes) {
-                                Ok(slice) => Slice::InPlace(slice),
-                                Err(_) => Slice::Owned(collect(bytes)),
-                            })
-                        },
+                        decode: decode_in_place::<T>,
                     }
                 },
             ),
@@ -190,18 +191,28 @@ fn put_slice<T: Plain>(values: &[T], out: &mut Encoder) -> Result<(), CodecError
     out.put(bytemuck::cast_slice(values))
 }
 
-fn take_slice<'a, T: Plain>(input: &mut Decoder<'a>) -> Result<&'a [u8], CodecError> {
+/// Takes the length of a slice, and comes to where its elements begin.
+fn take_count<T: Plain>(input: &mut Decoder<'_>) -> Result<usize, CodecError> {
     let count = input.take_len()?;
     input.align(align_of::<T>())?;
-    let len = count
-        .checked_mul(size_of::<T>())
-        .ok_or_else(|| CodecError::new(format!("{count} elements are too many")))?;
-    input.take(len)
+    Ok(count)
 }
 
-/// The elements in `bytes`, whose length is a multiple of `T`'s, as a vector of their own.
-fn collect<T: Plain>(bytes: &[u8]) -> Vec<T> {
-    bytemuck::allocation::pod_collect_to_vec(bytes)
+fn decode_in_place<'a, T: Plain>(input: &mut Decoder<'a>) -> Result<Slice<'a, T>, CodecError> {
+    let count = take_count::<T>(input)?;
+    let len = count.saturating_mul(size_of::<T>());
+    let in_place = input
+        .rest()
+        .get(..len)
+        .and_then(|bytes| bytemuck::try_cast_slice(bytes).ok());
+    match in_place {
+        Some(slice) if len > 0 => {
+            input.skip(len)?;
+            Ok(Slice::InPlace(slice))
+        }
+        // It lies unaligned, or in a segment, or there are not as many.
+        _ => input.take_plain(count).map(Slice::Owned),
+    }
 }
 
 /// Asks the compiler which lane a type can take; see the module's documentation.

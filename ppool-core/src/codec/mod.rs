@@ -8,7 +8,8 @@
 //!  value ──IntoArg──► Lane<P> ──► Encoder ══ Payload ══► Decoder ──► Lane<P> ──► value
 //! ```
 //!
-//! A [`Payload`] is bytes, and now and then descriptors beside them ([`attach`]).
+//! A [`Payload`] is bytes, on the heap or in a [`segment`], and now and then descriptors beside them
+//! ([`attach`]).
 //!
 //! Invariants: LINK-2 (a [`Decoder`] never trusts a length). A payload's lengths and alignments are
 //! relative to the start of the item (one call's arguments, or one result).
@@ -23,6 +24,7 @@ mod into_args;
 mod lane;
 mod payload;
 mod raw;
+pub mod segment;
 mod values;
 
 pub use chunk::{ChunkReader, ChunkWriter};

@@ -6,21 +6,25 @@ use std::{
     sync::Arc,
 };
 
-use super::{Decoder, attach::Attached};
+use super::{Decoder, attach::Attached, segment::Stored};
 
-/// Encoded values, and the descriptors that travel beside them (see [`attach`](super::attach)).
+/// Encoded values, and the descriptors that travel beside them (see [`attach`](super::attach)). The
+/// bytes of a large one may be in a [segment](super::segment).
 ///
-/// Nearly always there are none, so it is no larger than the bytes alone.
+/// Nearly always there are no descriptors and no segment, so it is no larger than the bytes alone.
 #[derive(Default)]
 pub struct Payload(Body);
 
 enum Body {
     Bytes(Vec<u8>),
-    Attached(Box<WithDescriptors>),
+    More(Box<More>),
 }
 
-struct WithDescriptors {
+#[derive(Default)]
+struct More {
+    /// The bytes, unless they are in the segment.
     bytes: Vec<u8>,
+    stored: Option<Stored>,
     /// Shared by what is left of a payload with the whole.
     descriptors: Arc<Vec<OwnedFd>>,
     /// Whether some were lost on the way in.
@@ -34,6 +38,18 @@ impl Payload {
         Payload::received(bytes, descriptors.into())
     }
 
+    /// Bytes in a segment, and the descriptors that go or came with them.
+    #[must_use]
+    pub fn stored_with(stored: Stored, attached: Attached) -> Self {
+        let is_incomplete = attached.is_incomplete();
+        Payload(Body::More(Box::new(More {
+            bytes: Vec::new(),
+            stored: Some(stored),
+            descriptors: Arc::new(attached.into_descriptors()),
+            is_incomplete,
+        })))
+    }
+
     /// Bytes, and the descriptors that came with them.
     #[must_use]
     pub fn received(bytes: Vec<u8>, attached: Attached) -> Self {
@@ -41,8 +57,9 @@ impl Payload {
         if attached.is_empty() && !is_incomplete {
             return Payload::from(bytes);
         }
-        Payload(Body::Attached(Box::new(WithDescriptors {
+        Payload(Body::More(Box::new(More {
             bytes,
+            stored: None,
             descriptors: Arc::new(attached.into_descriptors()),
             is_incomplete,
         })))
@@ -53,32 +70,44 @@ impl Payload {
     pub fn and_received(self, attached: Attached) -> Self {
         match self.0 {
             Body::Bytes(bytes) => Payload::received(bytes, attached),
-            Body::Attached(both) => Payload::received(both.bytes, attached),
+            Body::More(more) => match more.stored {
+                Some(stored) => Payload::stored_with(stored, attached),
+                None => Payload::received(more.bytes, attached),
+            },
         }
     }
 
-    /// The bytes.
+    /// The bytes in a segment, if that is where they are.
+    #[must_use]
+    pub fn stored(&self) -> Option<&Stored> {
+        match &self.0 {
+            Body::Bytes(_) => None,
+            Body::More(more) => more.stored.as_ref(),
+        }
+    }
+
+    /// The bytes, unless they are in a segment.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.0 {
             Body::Bytes(bytes) => bytes,
-            Body::Attached(both) => &both.bytes,
+            Body::More(more) => &more.bytes,
         }
     }
 
-    /// The bytes alone; descriptors are closed.
+    /// The bytes alone, unless they are in a segment; descriptors are closed.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         match self.0 {
             Body::Bytes(bytes) => bytes,
-            Body::Attached(both) => both.bytes,
+            Body::More(more) => more.bytes,
         }
     }
 
-    /// How many bytes there are.
+    /// How many bytes there are, wherever.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes().len()
+        self.stored().map_or(self.bytes().len(), Stored::len)
     }
 
     /// Whether there are no bytes.
@@ -92,7 +121,7 @@ impl Payload {
     pub fn descriptors(&self) -> &[OwnedFd] {
         match &self.0 {
             Body::Bytes(_) => &[],
-            Body::Attached(both) => &both.descriptors,
+            Body::More(more) => &more.descriptors,
         }
     }
 
@@ -101,19 +130,20 @@ impl Payload {
     pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         match &self.0 {
             Body::Bytes(_) => Payload::from(bytes),
-            Body::Attached(both) => Payload(Body::Attached(Box::new(WithDescriptors {
+            Body::More(more) => Payload(Body::More(Box::new(More {
                 bytes,
-                descriptors: Arc::clone(&both.descriptors),
-                is_incomplete: both.is_incomplete,
+                stored: None,
+                descriptors: Arc::clone(&more.descriptors),
+                is_incomplete: more.is_incomplete,
             }))),
         }
     }
 
-    /// Takes the first bytes off.
+    /// Takes the first bytes off, of those on the heap.
     pub(super) fn skip(&mut self, len: usize) {
         let bytes = match &mut self.0 {
             Body::Bytes(bytes) => bytes,
-            Body::Attached(both) => &mut both.bytes,
+            Body::More(more) => &mut more.bytes,
         };
         bytes.drain(..len.min(bytes.len()));
     }
@@ -122,11 +152,11 @@ impl Payload {
     /// be. What is missing is told to who wants to take it.
     #[must_use]
     pub fn attached(&self) -> Attached {
-        let Body::Attached(both) = &self.0 else {
+        let Body::More(more) = &self.0 else {
             return Attached::default();
         };
-        let copies = Attached::copies_of(&both.descriptors);
-        match both.is_incomplete {
+        let copies = Attached::copies_of(&more.descriptors);
+        match more.is_incomplete {
             true => Attached::incomplete(copies.into_descriptors()),
             false => copies,
         }
@@ -135,13 +165,13 @@ impl Payload {
     /// The descriptors themselves, which are gone from here; duplicates when they are shared.
     #[must_use]
     pub fn take_attached(&mut self) -> Attached {
-        let Body::Attached(both) = &mut self.0 else {
+        let Body::More(more) = &mut self.0 else {
             return Attached::default();
         };
-        match Arc::get_mut(&mut both.descriptors) {
+        match Arc::get_mut(&mut more.descriptors) {
             Some(descriptors) => {
                 let descriptors = std::mem::take(descriptors);
-                both.attached(descriptors)
+                more.attached(descriptors)
             }
             None => self.attached(),
         }
@@ -152,10 +182,11 @@ impl Payload {
     pub fn take_value(&mut self) -> Value<'_> {
         let attached = match &self.0 {
             Body::Bytes(_) => None,
-            Body::Attached(_) => Some(Box::new(self.take_attached())),
+            Body::More(_) => Some(Box::new(self.take_attached())),
         };
         Value {
             bytes: self.bytes(),
+            stored: self.stored(),
             attached,
         }
     }
@@ -165,24 +196,30 @@ impl Payload {
     pub fn value(&self) -> Value<'_> {
         let attached = match &self.0 {
             Body::Bytes(_) => None,
-            Body::Attached(_) => Some(Box::new(self.attached())),
+            Body::More(_) => Some(Box::new(self.attached())),
         };
         Value {
             bytes: self.bytes(),
+            stored: self.stored(),
             attached,
         }
     }
 }
 
-/// Copies the bytes and duplicates the descriptors: as many as there may be. What is missing is told
-/// to who wants to take it.
+/// Copies the bytes, to the heap, and duplicates the descriptors: as many as there may be. What is
+/// missing is told to who wants to take it.
 impl Clone for Payload {
     fn clone(&self) -> Self {
-        Payload::received(self.bytes().to_vec(), self.attached())
+        let bytes = match self.stored() {
+            // Of bytes that can't be read there is no copy; who decodes it hears that.
+            Some(stored) => stored.to_vec().unwrap_or_default(),
+            None => self.bytes().to_vec(),
+        };
+        Payload::received(bytes, self.attached())
     }
 }
 
-impl WithDescriptors {
+impl More {
     fn attached(&self, descriptors: Vec<OwnedFd>) -> Attached {
         match self.is_incomplete {
             true => Attached::incomplete(descriptors),
@@ -203,14 +240,15 @@ impl From<Vec<u8>> for Payload {
     }
 }
 
-/// Two payloads with descriptors are never the same, since each owns its own.
+/// Two payloads with descriptors, or in segments, are never the same, since each owns its own.
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
         let numbers = |payload: &Payload| -> Vec<_> {
             let descriptors = payload.descriptors().iter();
             descriptors.map(AsRawFd::as_raw_fd).collect()
         };
-        self.bytes() == other.bytes() && numbers(self) == numbers(other)
+        let stored = self.stored().is_some() || other.stored().is_some();
+        !stored && self.bytes() == other.bytes() && numbers(self) == numbers(other)
     }
 }
 
@@ -230,8 +268,10 @@ impl fmt::Debug for Payload {
 #[derive(Debug)]
 pub struct Value<'a> {
     pub(super) bytes: &'a [u8],
+    /// Where they are instead.
+    stored: Option<&'a Stored>,
     /// What came with it.
-    pub(super) attached: Option<Box<Attached>>,
+    attached: Option<Box<Attached>>,
 }
 
 impl<'a> Value<'a> {
@@ -241,6 +281,7 @@ impl<'a> Value<'a> {
     pub fn bare(bytes: &'a [u8]) -> Self {
         Value {
             bytes,
+            stored: None,
             attached: None,
         }
     }
@@ -249,7 +290,10 @@ impl<'a> Value<'a> {
     #[inline]
     #[must_use]
     pub fn decoder(&self) -> Decoder<'_> {
-        let decoder = Decoder::new(self.bytes);
+        let decoder = match self.stored {
+            None => Decoder::new(self.bytes),
+            Some(stored) => Decoder::stored(stored),
+        };
         match &self.attached {
             None => decoder,
             Some(attached) => decoder.with_attached(attached),

@@ -1,5 +1,7 @@
 //! Plain data travels as its bytes.
 
+use std::str::Utf8Error;
+
 use super::{CodecError, Decoder, Encoder};
 
 /// Data whose bytes are its value: no padding, no pointers, every bit pattern valid. All numbers
@@ -74,7 +76,9 @@ impl Raw for String {
     }
     #[inline]
     fn take(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
-        take_text(input).map(str::to_owned)
+        let len = input.take_len()?;
+        let bytes = input.take_plain(len)?;
+        String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error()))
     }
 }
 
@@ -118,6 +122,10 @@ pub(crate) fn put_text(text: &str, out: &mut Encoder) -> Result<(), CodecError> 
 #[inline]
 pub(crate) fn take_text<'a>(input: &mut Decoder<'a>) -> Result<&'a str, CodecError> {
     let len = input.take_len()?;
-    std::str::from_utf8(input.take(len)?)
-        .map_err(|error| CodecError::new(format!("the text is not UTF-8: {error}")))
+    std::str::from_utf8(input.take(len)?).map_err(not_text)
+}
+
+#[cold]
+fn not_text(error: Utf8Error) -> CodecError {
+    CodecError::new(format!("the text is not UTF-8: {error}"))
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    codec::{Payload, attach::Attached},
+    codec::{Payload, attach::Attached, segment::Stored},
     ids::{ItemId, WorkId},
     wire::{Boot, CallItem, FromWorker, ToWorker},
 };
@@ -178,6 +178,19 @@ pub trait WorkerLink: Send + Sync + fmt::Debug {
         attempt: u32,
         index: u32,
         value: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<()>;
+
+    /// Sends a result that lies in a segment: its descriptor, in place of its bytes.
+    ///
+    /// # Errors
+    /// As [`WorkerLink::send`].
+    fn send_stored(
+        &self,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        value: &Stored,
         descriptors: Vec<OwnedFd>,
     ) -> io::Result<()>;
 

@@ -35,6 +35,7 @@ pub mod parcel;
 pub mod socket;
 mod transport;
 
+pub use crate::shm::segments::SegmentPool;
 pub use ends::{Link, LinkState, Started, WorkerLink};
 pub use transport::Transport;
 

@@ -4,7 +4,7 @@ use std::{io, os::fd::OwnedFd};
 
 #[cfg(not(loom))]
 use super::ring::RingLink;
-use super::{Link, socket::SocketLink};
+use super::{Link, SegmentPool, socket::SocketLink};
 
 /// The variable that chooses a transport for all pools of a process: `ring` or `socket`. It is there
 /// to test one against the other.
@@ -36,6 +36,16 @@ impl Transport {
         match self {
             Transport::Ring => 32,
             Transport::Socket => 1,
+        }
+    }
+
+    /// Where the arguments of calls go that are too large to be copied into a ring.
+    #[must_use]
+    pub fn segments(self) -> Option<SegmentPool> {
+        match self {
+            Transport::Ring => Some(SegmentPool::new()),
+            // It sends the bytes themselves.
+            Transport::Socket => None,
         }
     }
 

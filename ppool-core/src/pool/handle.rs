@@ -385,7 +385,7 @@ impl Pool {
         args: &A,
         wait: bool,
     ) -> Result<TaskFuture<T::Output>, NotAccepted> {
-        let mut encoder = Encoder::new();
+        let mut encoder = Encoder::with_segments(self.parts.manager.segments());
         encode_item::<T, A>(args, &T::lanes(), &mut encoder)
             .map_err(|error| NotAccepted::Other(TaskErrorKind::Encode(error)))?;
         let state = Arc::new(CallState::new());

@@ -25,7 +25,7 @@ use crate::{
     error::{EncodeError, TaskError, TaskErrorKind},
     future::{Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
     ids::WorkId,
-    queue_manager::{Cargo, Refusal, Sink},
+    queue_manager::{Cargo, QueueManager, Refusal, Sink},
     task::Task,
 };
 
@@ -210,7 +210,12 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             chunk,
             failed,
             mut more,
-        } = fill::<T, _>(inputs, size, self.options.chunk_size.is_some());
+        } = fill::<T, _>(
+            &self.pool.manager,
+            inputs,
+            size,
+            self.options.chunk_size.is_some(),
+        );
         if chunk.count() > 0 && !self.submit(chunk) {
             more = false;
         }
@@ -362,12 +367,17 @@ pub(super) struct Filled {
 
 /// Pulls up to `size` inputs and encodes them: exactly so many when the user has fixed the size, else
 /// until the chunk has as many bytes as it should.
-pub(super) fn fill<T: Task, I>(inputs: &mut I, size: u64, fixed: bool) -> Filled
+pub(super) fn fill<T: Task, I>(
+    manager: &QueueManager,
+    inputs: &mut I,
+    size: u64,
+    fixed: bool,
+) -> Filled
 where
     I: Iterator<Item: IntoArgs<T::Args>>,
 {
     let mut filled = Filled {
-        chunk: ChunkWriter::new(size > 1),
+        chunk: ChunkWriter::with_segments(size > 1, manager.segments()),
         failed: None,
         more: true,
     };

@@ -72,7 +72,12 @@ impl<T: Task> Feeder<'_, T> {
                 chunk,
                 failed,
                 more,
-            } = fill::<T, _>(&mut inputs, size, self.options.chunk_size.is_some());
+            } = fill::<T, _>(
+                &self.pool.manager,
+                &mut inputs,
+                size,
+                self.options.chunk_size.is_some(),
+            );
             if chunk.count() > 0 {
                 self.submit(chunk.count(), chunk.into_payload());
             }

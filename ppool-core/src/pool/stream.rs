@@ -71,7 +71,12 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> ImapStream<T, I> {
                 chunk,
                 failed,
                 more,
-            } = fill::<T, _>(inputs, size, self.imap.options.chunk_size.is_some());
+            } = fill::<T, _>(
+                &self.imap.pool.manager,
+                inputs,
+                size,
+                self.imap.options.chunk_size.is_some(),
+            );
             if !more {
                 self.imap.inputs = None;
             }

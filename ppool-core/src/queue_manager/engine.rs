@@ -46,6 +46,14 @@ impl QueueManager {
             });
             io.poller
                 .add(&io.wakeup, Token::Wakeup.encode(), Interest::READ)?;
+            if let Some(segments) = &self.segments {
+                let io = Arc::downgrade(&io);
+                segments.on_kept(move || {
+                    if let Some(io) = io.upgrade() {
+                        io.wakeup.wake();
+                    }
+                });
+            }
             if let Some(printed) = &self.printed {
                 printed.start(&io)?;
             }

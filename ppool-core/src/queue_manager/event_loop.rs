@@ -43,6 +43,7 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
                 None
             }
         };
+        let timeout = manager.trim_segments(timeout);
         // It fails only for descriptors that are not open, which `EngineIo` rules out.
         let waited = io.poller.wait(&mut events, timeout);
         debug_assert!(waited.is_ok(), "{waited:?}");
@@ -84,6 +85,18 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
     }
     templates.end();
     manager.end();
+}
+
+impl QueueManager {
+    /// Frees segments that nothing needed for a while; says how long to sleep at most when there are
+    /// others.
+    fn trim_segments(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let again = self.segments.as_ref().and_then(|segments| segments.trim());
+        match (timeout, again) {
+            (Some(timeout), Some(again)) => Some(timeout.min(again)),
+            (timeout, again) => timeout.or(again),
+        }
+    }
 }
 
 /// Starts the process of a worker: here, because a worker's life is bound to the thread that forks

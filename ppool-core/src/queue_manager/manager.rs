@@ -20,9 +20,10 @@ use super::{
     reactor::{Cancel, Limits, Reactor, Terms},
 };
 use crate::{
+    codec::segment::Segments,
     future::{CallControl, CallState, CallbackRunner, Callbacks},
     ids::WorkId,
-    link::Transport,
+    link::{SegmentPool, Transport},
     output::Output,
     supervise::LaunchConfig,
     wire::Boot,
@@ -57,6 +58,8 @@ pub(crate) struct QueueManager {
     pub(crate) settings: Settings,
     /// How calls travel.
     pub(super) transport: Transport,
+    /// Where large arguments go, when the transport can hand them over.
+    pub(super) segments: Option<Arc<SegmentPool>>,
     pub(super) core: Mutex<Core>,
     /// A place in the queue has become free, or will never.
     pub(super) room: Condvar,
@@ -84,8 +87,14 @@ impl QueueManager {
     pub(crate) fn new(settings: Settings, take_line: Option<TakeLine>) -> Arc<Self> {
         let captures = settings.boot.output == Output::Capture && !settings.in_process;
         let transport = Transport::from_environment();
+        // A pool that runs its calls itself hands no memory over.
+        let segments = match settings.in_process {
+            true => None,
+            false => transport.segments().map(Arc::new),
+        };
         Arc::new(QueueManager {
             transport,
+            segments,
             core: Mutex::new(Core::new(
                 settings.limits,
                 transport.call_queue(),
@@ -110,6 +119,12 @@ impl QueueManager {
     pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
         // Nothing that panics runs under the lock; were it to happen, the state is still whole.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where large arguments can be encoded to.
+    pub(crate) fn segments(&self) -> Option<Arc<dyn Segments>> {
+        let segments = self.segments.as_ref()?;
+        Some(Arc::clone(segments) as _)
     }
 
     /// The thread of the callbacks.

@@ -36,6 +36,8 @@ pub(super) fn outcome_of(entry: &'static TaskEntry, id: WorkId, outcome: CallOut
         CallOutcome::Value(payload) => return Outcome::Value(payload),
         // One by one before they come here (see `results`).
         CallOutcome::Values { bytes, .. } => return Outcome::Value(bytes.into()),
+        // The link has taken the bytes of it.
+        CallOutcome::InSegment { attached, .. } => return Outcome::Value(attached),
         CallOutcome::Panicked(panic) => TaskErrorKind::Panicked(panic),
         CallOutcome::Decode { parameter, message } => {
             let parameter = entry.parameter(parameter as usize).unwrap_or("?");

@@ -159,7 +159,8 @@ impl Core {
         let sent = match message {
             FromWorker::Ready => 0,
             FromWorker::Result(result) => match &result.outcome {
-                CallOutcome::Value(value) => value.len() as u64,
+                // Segments are shared, and count as no worker's own.
+                CallOutcome::Value(value) => value.bytes().len() as u64,
                 CallOutcome::Values { bytes, .. } => bytes.len() as u64,
                 _ => 0,
             },

@@ -5,7 +5,7 @@
 const APART: usize = if cfg!(loom) { 16 } else { 128 };
 
 /// How many bytes the header has: a page.
-pub(super) const HEADER_LEN: usize = if cfg!(loom) { 7 * APART } else { 4096 };
+pub(super) const HEADER_LEN: usize = if cfg!(loom) { 9 * APART } else { 4096 };
 
 /// The words that describe the region, one after the other.
 pub(super) const DESCRIPTION: usize = 0;
@@ -26,6 +26,15 @@ pub(super) const RESULTS_HEAD: usize = 5 * APART;
 /// What the worker has written of a record that it has not published yet. It is written for each item,
 /// so it lies apart from what the parent watches.
 pub(super) const RESULTS_OPEN: usize = 6 * APART;
+/// Up to which use the parent has read each of the worker's segments; one word after the other.
+#[cfg(not(loom))]
+const FREED_SEGMENTS: usize = 7 * APART;
+
+/// The word of one of the worker's segments.
+#[cfg(not(loom))]
+pub(super) fn freed_segment(index: usize) -> usize {
+    FREED_SEGMENTS + 8 * index
+}
 
 /// The sizes of the parts of a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,6 +11,7 @@
 //!   CallQueue ──push──► call ring ───claim──► CallTaker
 //!   (parent)  ─revoke─►                       (worker)
 //!   ResultReader ◄─next── result ring ◄─stage, publish── ResultWriter
+//!   SegmentPool, Received ◄── segments, by descriptor ──► View, ResultSegments
 //! ```
 //!
 //! # States
@@ -66,6 +67,8 @@ mod memory;
 mod memory;
 mod region;
 pub(crate) mod result_ring;
+#[cfg(not(loom))]
+pub(crate) mod segments;
 
 #[cfg(all(test, loom))]
 mod models;

@@ -19,7 +19,7 @@ use nix::{
 
 use super::memfd::Memfd;
 
-/// The first bytes of a [`Memfd`], readable and writable here until this is dropped.
+/// The first bytes of a [`Memfd`], readable here until this is dropped, and perhaps writable.
 #[derive(Debug)]
 pub struct Mapping {
     start: NonNull<u8>,
@@ -44,11 +44,26 @@ impl Mapping {
     /// # References
     /// - [mmap(2)](https://man7.org/linux/man-pages/man2/mmap.2.html)
     pub fn new(memfd: &Memfd, len: usize) -> io::Result<Self> {
+        Mapping::with(memfd, len, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)
+    }
+
+    /// `mmap(len, PROT_READ, MAP_SHARED, memfd)`—the same, for bytes that this process only reads: a
+    /// write is a SIGSEGV.
+    ///
+    /// # Errors
+    /// As [`Mapping::new`].
+    ///
+    /// # References
+    /// - [mmap(2)](https://man7.org/linux/man-pages/man2/mmap.2.html)
+    pub fn read_only(memfd: &Memfd, len: usize) -> io::Result<Self> {
+        Mapping::with(memfd, len, ProtFlags::PROT_READ)
+    }
+
+    fn with(memfd: &Memfd, len: usize, protection: ProtFlags) -> io::Result<Self> {
         let available = memfd.byte_len()?;
         let len = NonZeroUsize::new(len)
             .filter(|len| u64::try_from(len.get()).is_ok_and(|len| len <= available))
             .ok_or(Errno::EINVAL)?;
-        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: no address is asked for, so the kernel takes one that nothing else uses.
         let start = unsafe { mmap(None, len, protection, MapFlags::MAP_SHARED, memfd, 0) }?;
         Ok(Mapping {

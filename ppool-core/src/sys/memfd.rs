@@ -12,6 +12,7 @@ use nix::{
     libc,
     sys::{
         memfd::{MFdFlags, memfd_create},
+        resource::{Resource, getrlimit},
         stat::fstat,
         uio::{pread, pwrite},
     },
@@ -102,6 +103,19 @@ impl Memfd {
         Ok((stat.st_dev, stat.st_ino))
     }
 
+    /// `fstat(fd)`—how much memory was taken for it, in bytes: that of the pages that were written.
+    ///
+    /// # Errors
+    /// None is known.
+    ///
+    /// # References
+    /// - [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html)
+    pub fn taken_len(&self) -> io::Result<u64> {
+        let stat = fstat(&self.fd)?;
+        // Blocks of 512 bytes, whatever the file system's are.
+        Ok(u64::try_from(stat.st_blocks).unwrap_or(0) * 512)
+    }
+
     /// `ftruncate(fd, len)`—makes it longer. Existing mappings don't change.
     ///
     /// # Errors
@@ -142,12 +156,17 @@ impl Memfd {
     /// growing.
     ///
     /// # Errors
-    /// `ENOSPC` or `ENOMEM` when there is no memory, `EFBIG` beyond all files, `EPERM` when it is
-    /// sealed.
+    /// `ENOSPC` or `ENOMEM` when there is no memory, `EFBIG` for a position that can't be or lies
+    /// beyond what files of this process may have (`ulimit -f`), `EPERM` when it is sealed.
     ///
     /// # References
     /// - [pwrite(2)](https://man7.org/linux/man-pages/man2/pwrite.2.html)
     pub fn write_at(memfd: BorrowedFd<'_>, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        // The kernel takes it for a file, and would not only refuse but also send SIGXFSZ.
+        let (longest, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
+        if at.saturating_add(bytes.len() as u64) > longest {
+            return Err(Errno::EFBIG.into());
+        }
         while !bytes.is_empty() {
             let offset = libc::off_t::try_from(at).map_err(|_| Errno::EFBIG)?;
             match pwrite(memfd, bytes, offset) {
@@ -244,6 +263,24 @@ mod tests {
         assert_eq!(bytes, [0; 8]);
         let error = Memfd::read_at(memfd.as_fd(), far + 1, &mut bytes).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn it_gets_as_long_as_what_is_written_and_takes_as_much_memory() {
+        let memfd = Memfd::create("ppool-test", 0).unwrap();
+        assert_eq!(
+            (memfd.byte_len().unwrap(), memfd.taken_len().unwrap()),
+            (0, 0)
+        );
+        Memfd::write_at(memfd.as_fd(), 1 << 30, b"far behind").unwrap();
+        assert_eq!(memfd.byte_len().unwrap(), (1 << 30) + 10);
+        assert!(memfd.taken_len().unwrap() < 1 << 22);
+        let mut bytes = [1; 12];
+        Memfd::read_at(memfd.as_fd(), (1 << 30) - 2, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"\0\0far behind");
+        let error = Memfd::read_at(memfd.as_fd(), (1 << 30) - 1, &mut bytes).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(Memfd::write_at(memfd.as_fd(), u64::MAX, b"x").is_err());
     }
 
     #[test]

@@ -82,6 +82,16 @@ pub enum CallOutcome {
         /// them; else zero.
         spent: u64,
     },
+    /// The task returned; its result is in a segment, whose descriptor is the last one of `attached`. A
+    /// link makes a `Value` of it.
+    InSegment {
+        /// How many bytes it has.
+        len: u64,
+        /// What the worker knows the segment by.
+        ticket: u64,
+        /// Descriptors, and no bytes.
+        attached: Payload,
+    },
     /// The task panicked.
     Panicked(RemotePanic),
     /// An argument could not be decoded, or decoding it panicked.
@@ -112,6 +122,7 @@ const DESCRIPTORS: u8 = 74;
 const FORKED: u8 = 75;
 const NOT_FORKED: u8 = 76;
 const FINALIZER_FAILED: u8 = 77;
+const VALUE_IN_SEGMENT: u8 = 78;
 
 const MAGIC: [u8; 8] = *b"ppool\0\r\n";
 
@@ -124,6 +135,21 @@ impl ResultItem {
     #[must_use]
     pub fn value_head(work_id: WorkId, attempt: u32, index: u32, len: usize) -> Head {
         result_head(VALUE, work_id, attempt, index).tail(len)
+    }
+
+    /// The message that says that the value of an item, of `len` bytes, lies in a segment.
+    #[must_use]
+    pub fn value_in_segment(
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        len: usize,
+        ticket: u64,
+    ) -> Head {
+        result_head(VALUE_IN_SEGMENT, work_id, attempt, index)
+            .field((len as u64).to_le_bytes())
+            .field(ticket.to_le_bytes())
+            .tail(0)
     }
 
     fn encode(&self) -> Encoded<'_> {
@@ -139,6 +165,11 @@ impl ResultItem {
                     .field(count.to_le_bytes())
                     .field(spent.to_le_bytes()),
                 bytes,
+            ),
+            CallOutcome::InSegment { len, ticket, .. } => Encoded::bare(
+                head(VALUE_IN_SEGMENT)
+                    .field(len.to_le_bytes())
+                    .field(ticket.to_le_bytes()),
             ),
             CallOutcome::Panicked(panic) => Encoded::new(head(PANICKED), to_cbor(panic)),
             CallOutcome::Decode { parameter, message } => Encoded::new(
@@ -160,6 +191,11 @@ impl ResultItem {
                     count: fields.u32(),
                     spent: fields.u64(),
                     bytes: tail,
+                },
+                VALUE_IN_SEGMENT => CallOutcome::InSegment {
+                    len: fields.u64(),
+                    ticket: fields.u64(),
+                    attached: Payload::default(),
                 },
                 PANICKED => CallOutcome::Panicked(from_cbor(&tail)?),
                 DECODE => CallOutcome::Decode {
@@ -199,6 +235,7 @@ impl Message for FromWorker {
             START_FAILED | FINALIZER_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
             VALUES => Ok(Shape::with_tail(28, MAX_PAYLOAD_LEN)),
+            VALUE_IN_SEGMENT => Ok(Shape::fixed(32)),
             PANICKED | ENCODE => Ok(Shape::with_tail(16, MAX_TEXT_LEN)),
             DECODE => Ok(Shape::with_tail(20, MAX_TEXT_LEN)),
             _ => Err(WireError::Kind(kind)),

@@ -32,6 +32,13 @@ pub enum ToWorker {
     },
     /// Stop this item, if it still runs.
     Stop(ItemId),
+    /// The same, with the arguments in a segment, whose descriptor is the last one that comes with it.
+    CallInSegment {
+        /// What.
+        item: CallItem,
+        /// How many bytes the arguments have.
+        len: u64,
+    },
     /// Finish what came before this and end; the last message.
     Sentinel,
     /// Descriptors of the next message, which has more than go with one. No link hands it on.
@@ -59,6 +66,7 @@ const DESCRIPTORS: u8 = 4;
 const TEMPLATE: u8 = 6;
 const FORK: u8 = 7;
 const STOP: u8 = 9;
+const CALL_IN_SEGMENT: u8 = 8;
 
 /// The arguments of an initializer may be as large as any, and some bytes come on top.
 const MAX_BOOT_LEN: u64 = 2 * MAX_PAYLOAD_LEN + (1 << 20);
@@ -67,12 +75,23 @@ impl CallItem {
     /// The head of the call's message, before a payload of this length.
     #[must_use]
     pub fn head(&self, payload_len: usize) -> Head {
-        Head::new(CALL)
+        self.head_of(CALL).tail(payload_len)
+    }
+
+    /// The message of a call whose payload has this length and lies in a segment.
+    #[must_use]
+    pub fn head_in_segment(&self, payload_len: usize) -> Head {
+        self.head_of(CALL_IN_SEGMENT)
+            .field((payload_len as u64).to_le_bytes())
+            .tail(0)
+    }
+
+    fn head_of(&self, kind: u8) -> Head {
+        Head::new(kind)
             .field(self.work_id.0.to_le_bytes())
             .field(self.task.0.to_le_bytes())
             .field(self.attempt.to_le_bytes())
             .field(self.count.to_le_bytes())
-            .tail(payload_len)
     }
 }
 
@@ -126,6 +145,7 @@ impl Message for ToWorker {
             BOOT | PROCESS | TEMPLATE => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
             CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
             STOP => Ok(Shape::fixed(16)),
+            CALL_IN_SEGMENT => Ok(Shape::fixed(32)),
             SENTINEL | DESCRIPTORS | FORK => Ok(Shape::fixed(0)),
             _ => Err(WireError::Kind(kind)),
         }
@@ -138,18 +158,22 @@ impl Message for ToWorker {
             PROCESS => from_cbor(&tail).map(ToWorker::Process),
             TEMPLATE => from_cbor(&tail).map(ToWorker::Template),
             FORK => Ok(ToWorker::Fork),
-            CALL => {
+            CALL | CALL_IN_SEGMENT => {
                 let item = CallItem {
                     work_id: WorkId(fields.u64()),
                     task: TaskKey(fields.u64()),
                     attempt: fields.u32(),
                     count: fields.u32(),
                 };
-                match item.count {
-                    0 => Err(WireError::NoItems),
-                    _ => Ok(ToWorker::Call {
+                match (item.count, kind) {
+                    (0, _) => Err(WireError::NoItems),
+                    (_, CALL) => Ok(ToWorker::Call {
                         item,
                         payload: tail,
+                    }),
+                    _ => Ok(ToWorker::CallInSegment {
+                        item,
+                        len: fields.u64(),
                     }),
                 }
             }
@@ -175,6 +199,10 @@ impl Message for ToWorker {
                 tail: payload.into(),
             },
             ToWorker::Stop(item) => Encoded::bare(ToWorker::stop(*item)),
+            ToWorker::CallInSegment { item, len } => {
+                let len = usize::try_from(*len).unwrap_or(usize::MAX);
+                Encoded::bare(item.head_in_segment(len))
+            }
             ToWorker::Sentinel => ToWorker::sentinel(),
             ToWorker::Descriptors => Encoded::bare(ToWorker::descriptors()),
         }

@@ -1,9 +1,9 @@
 //! Shared memory: the call thread takes calls from the ring itself.
 
-use std::{io, ops::Range};
+use std::{io, ops::Range, sync::Arc};
 
 use ppool_core::{
-    codec::{Encoder, attach::Attached},
+    codec::{Encoder, attach::Attached, segment::Segments},
     link::ring::{RingCall, RingCalls, RingResults},
     wire::{CallItem, ResultItem},
 };
@@ -50,6 +50,10 @@ impl Calls for RingCalls {
 }
 
 impl Results for RingResults {
+    fn segments(&self) -> Option<Arc<dyn Segments>> {
+        Some(RingResults::segments(self))
+    }
+
     #[inline]
     fn value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()> {
         RingResults::value(self, id.work_id, id.attempt, id.index, value)

@@ -7,6 +7,8 @@
 //!            ◄─────────────── socket ──────────► RingControl   control thread
 //!             boot with the region, hello, ready, sentinel, bye, doorbells;
 //!             calls and results that are too large, or have descriptors; the end
+//!   SegmentPool ── large arguments, by descriptor ──► View, in place
+//!            ◄──── large results, by descriptor ─── ResultSegments
 //! ```
 //!
 //! The region (`crate::shm`) is made by the parent and travels with the boot message.
@@ -17,6 +19,13 @@
 //! the ring too: a slot that says that its arguments come by the socket, a record that says the same
 //! of a result. So every call can be revoked, and results come in order. The worker's other messages
 //! come before the results that were published after them; its goodbye comes last.
+//!
+//! # Large values
+//!
+//! Above 64 KiB arguments are encoded into a segment (`crate::shm::segments`), and its descriptor is
+//! what goes by the socket. The worker reads them in place, so this end holds them until they are
+//! answered or revoked, or the worker is gone. Results go the other way, and are copied out of their
+//! segment where they are decoded; when that is done, the worker may use it again.
 //!
 //! # Sleeping
 //!

@@ -18,9 +18,10 @@ use crate::{
         Region,
         call_ring::{self, CallQueue, Entry, Full, Source},
         result_ring::ResultReader,
+        segments::Received,
     },
     sys::futex,
-    wire::{Boot, CallItem, CallOutcome, FromWorker, ResultItem},
+    wire::{Boot, CallItem, CallOutcome, FromWorker, ResultItem, WireError},
 };
 
 /// How many records one turn takes at most.
@@ -38,6 +39,8 @@ pub struct RingLink {
     results: ResultReader,
     /// Calls that there was no room for.
     kept: VecDeque<Kept>,
+    /// The arguments of calls that lie in segments, until the worker doesn't read them any more.
+    lent: Vec<(WorkId, Arc<Payload>)>,
     /// Whether the sentinel waits for them.
     sentinel_kept: bool,
     /// Whether the calls sent now say when they started.
@@ -79,6 +82,7 @@ impl RingLink {
             results: ResultReader::new(&region),
             region,
             kept: VecDeque::new(),
+            lent: Vec::new(),
             sentinel_kept: false,
             timed: false,
             room_wanted: false,
@@ -113,13 +117,17 @@ impl RingLink {
             count: call.count,
             timed,
         };
-        let pushed = if payload.descriptors().is_empty() && self.calls.takes(payload.len()) {
+        let is_bare = payload.descriptors().is_empty() && payload.stored().is_none();
+        let pushed = if is_bare && self.calls.takes(payload.len()) {
             self.calls.push(&entry, Source::Bytes(payload.bytes()))
         } else {
             if self.calls.room() == 0 {
                 return Ok(Err(Full));
             }
             self.socket.send_call(call, Arc::clone(payload))?;
+            if payload.stored().is_some() {
+                self.lent.push((call.work_id, Arc::clone(payload)));
+            }
             self.calls.push(&entry, Source::Stream)
         };
         if pushed.is_ok() && self.region.worker_bell().must_ring() {
@@ -177,11 +185,11 @@ impl RingLink {
                     break;
                 };
                 self.gap = false;
-                self.pass_up(result, up);
+                self.pass_up(result, up)?;
             }
             match self.results.next()? {
                 Some(record) => match record::result(record)? {
-                    Some(result) => self.pass_up(result, up),
+                    Some(result) => self.pass_up(result, up)?,
                     None => self.gap = true,
                 },
                 None => break,
@@ -198,7 +206,10 @@ impl RingLink {
 
     /// Hands a result on, and takes note of it.
     #[inline]
-    fn pass_up(&mut self, mut result: ResultItem, up: &mut Vec<FromWorker>) {
+    fn pass_up(&mut self, mut result: ResultItem, up: &mut Vec<FromWorker>) -> io::Result<()> {
+        if let CallOutcome::InSegment { .. } = result.outcome {
+            result.outcome = self.in_segment(result.outcome)?;
+        }
         let count = match &result.outcome {
             CallOutcome::Values { count, .. } => *count,
             _ => 1,
@@ -207,7 +218,42 @@ impl RingLink {
         if let (CallOutcome::Values { spent, .. }, Some(nanos)) = (&mut result.outcome, answered) {
             *spent = nanos;
         }
+        if !self.lent.is_empty() {
+            self.drop_lent();
+        }
         up.push(FromWorker::Result(result));
+        Ok(())
+    }
+
+    /// The value that lies in a segment.
+    #[cold]
+    fn in_segment(&self, outcome: CallOutcome) -> io::Result<CallOutcome> {
+        let CallOutcome::InSegment {
+            len,
+            ticket,
+            mut attached,
+        } = outcome
+        else {
+            return Ok(outcome);
+        };
+        let mut attached = attached.take_attached();
+        let Some(segment) = attached.pop() else {
+            return match attached.is_incomplete() {
+                // As a result without bytes it doesn't decode.
+                true => Ok(CallOutcome::Value(Payload::received(Vec::new(), attached))),
+                false => Err(WireError::Descriptors.into()),
+            };
+        };
+        let stored = Received::stored(&self.region, segment, ticket, len)?;
+        Ok(CallOutcome::Value(Payload::stored_with(stored, attached)))
+    }
+
+    /// Gives back the segments of calls that the worker has answered, or will never start.
+    #[cold]
+    fn drop_lent(&mut self) {
+        let calls = &self.calls;
+        self.lent
+            .retain(|(id, _)| calls.in_flight().any(|in_flight| in_flight == id.0));
     }
 
     /// Takes all that a worker has left that is not there any more.
@@ -225,11 +271,11 @@ impl RingLink {
         if let Some(record) = self.results.take_open()?
             && let Some(result) = record::result(record)?
         {
-            self.pass_up(result, up);
+            self.pass_up(result, up)?;
         }
         // Results that it sent, and then could not announce.
         while let Some(result) = self.streamed.pop_front() {
-            self.pass_up(result, up);
+            self.pass_up(result, up)?;
         }
         Ok(())
     }
@@ -270,7 +316,11 @@ impl Link for RingLink {
     fn revoke(&mut self, work_id: WorkId) -> bool {
         let kept = self.kept.len();
         self.kept.retain(|kept| kept.call.work_id != work_id);
-        self.kept.len() < kept || self.calls.revoke(work_id.0)
+        let revoked = self.kept.len() < kept || self.calls.revoke(work_id.0);
+        if revoked && !self.lent.is_empty() {
+            self.drop_lent();
+        }
+        revoked
     }
 
     fn take_back(&mut self, work_id: WorkId, leave: u32) -> Option<Range<u32>> {

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{RingCall, RingCalls, RingControl, RingLink, RingResults, attach};
 use crate::{
-    codec::{Encoder, attach::Attached},
+    codec::{Encoder, attach::Attached, segment::Stored},
     ids::WorkId,
     link::{
         Link, LinkState, Started, WorkerLink,
@@ -25,6 +25,8 @@ use crate::{
     sys::fcntl,
     wire::{CallItem, CallOutcome, FromWorker, ResultItem, ToWorker},
 };
+
+mod segments;
 
 /// The worker's ends as one, as the suite wants them.
 #[derive(Debug)]
@@ -48,6 +50,10 @@ impl Worker {
                 match message {
                     ToWorker::Call { item, payload } => {
                         control.deliver(item, payload, receives.take_descriptors());
+                    }
+                    ToWorker::CallInSegment { item, len } => {
+                        let attached = receives.take_descriptors();
+                        control.deliver_in_segment(item, len, attached).unwrap();
                     }
                     other => sender.send(other).unwrap(),
                 }
@@ -140,6 +146,18 @@ impl WorkerLink for Worker {
         encoder.set_descriptors(descriptors);
         results.value(work_id, attempt, index, &mut encoder)?;
         results.publish()
+    }
+
+    fn send_stored(
+        &self,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        value: &Stored,
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        self.socket
+            .send_stored(work_id, attempt, index, value, descriptors)
     }
 
     fn stop_receiving(&self) -> io::Result<()> {

@@ -16,7 +16,7 @@ use std::{
 
 use super::record::{STREAMED, VALUE, VALUES, head};
 use crate::{
-    codec::{Encoder, attach::Attached},
+    codec::{Encoder, attach::Attached, segment::Segments},
     ids::WorkId,
     link::WorkerLink,
     shm::{
@@ -24,10 +24,14 @@ use crate::{
         bell::Bell,
         call_ring::{CallTaker, Claimed, Entry, Place, Taken},
         result_ring::{NoRoom, ResultWriter},
+        segments::{KEPT_FOR, ResultSegments, View},
     },
-    sys::{clock, futex},
+    sys::{
+        clock,
+        futex::{self, Waited},
+    },
     task::TaskKey,
-    wire::{CallItem, FromWorker, ResultItem},
+    wire::{CallItem, FromWorker, ResultItem, WireError},
 };
 
 /// Attaches to the region whose descriptor came with the boot message; the rest goes by `socket`.
@@ -39,8 +43,10 @@ pub fn attach(
     socket: Arc<dyn WorkerLink>,
 ) -> io::Result<(RingCalls, RingResults, Arc<RingControl>)> {
     let region = Region::attach(region)?;
+    let segments = ResultSegments::new(&region);
     let control = Arc::new(RingControl {
         region: region.clone(),
+        segments: segments.clone(),
         ending: AtomicBool::new(false),
         streams: Mutex::default(),
         changed: Condvar::new(),
@@ -52,6 +58,7 @@ pub fn attach(
     };
     let results = RingResults {
         writer: ResultWriter::new(&region),
+        segments,
         region,
         socket,
     };
@@ -62,6 +69,8 @@ pub fn attach(
 #[derive(Debug)]
 pub struct RingControl {
     region: Region,
+    /// What to free when there is nothing to do.
+    segments: ResultSegments,
     /// Whether no more calls come than are in the ring.
     ending: AtomicBool,
     streams: Mutex<Streams>,
@@ -81,13 +90,52 @@ struct Streams {
 #[derive(Debug)]
 struct Stream {
     id: (WorkId, u32),
-    payload: Vec<u8>,
+    arguments: Arguments,
     attached: Attached,
+}
+
+/// Where they are.
+#[derive(Debug)]
+enum Arguments {
+    OnHeap(Vec<u8>),
+    InSegment(View),
 }
 
 impl RingControl {
     /// Hands over a call that came by the socket. Its slot says when it runs, or that it doesn't.
     pub fn deliver(&self, item: CallItem, payload: Vec<u8>, attached: Attached) {
+        self.deliver_from(item, Arguments::OnHeap(payload), attached);
+    }
+
+    /// The same for a call whose arguments, of `len` bytes, lie in the segment that is last of what is
+    /// attached.
+    ///
+    /// # Errors
+    /// When there is no such segment.
+    pub fn deliver_in_segment(
+        &self,
+        item: CallItem,
+        len: u64,
+        mut attached: Attached,
+    ) -> io::Result<()> {
+        let arguments = match attached.pop() {
+            Some(segment) => match View::new(segment, len) {
+                Ok(view) => Arguments::InSegment(view),
+                // There is no room for them: without arguments, the call fails by itself.
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                    Arguments::OnHeap(Vec::new())
+                }
+                Err(error) => return Err(error),
+            },
+            // As many descriptors are open as may be: so does it then.
+            None if attached.is_incomplete() => Arguments::OnHeap(Vec::new()),
+            None => return Err(WireError::Descriptors.into()),
+        };
+        self.deliver_from(item, arguments, attached);
+        Ok(())
+    }
+
+    fn deliver_from(&self, item: CallItem, arguments: Arguments, attached: Attached) {
         let id = (item.work_id, item.attempt);
         let mut streams = lock(&self.streams);
         if streams.unwanted.front() == Some(&id) {
@@ -96,7 +144,7 @@ impl RingControl {
         }
         streams.here.push_back(Stream {
             id,
-            payload,
+            arguments,
             attached,
         });
         drop(streams);
@@ -187,7 +235,7 @@ impl RingCall {
     /// Frees arguments that take much memory; they are not needed any more.
     pub fn free_arguments(&mut self) {
         if let Some(stream) = &mut self.stream {
-            stream.payload = Vec::new();
+            stream.arguments = Arguments::OnHeap(Vec::new());
         }
     }
 }
@@ -241,7 +289,6 @@ impl RingCalls {
                 Some(stream) => Some(Box::new(stream)),
                 None => return Ok(None),
             },
-            Place::Segment { .. } => return Err(Broken("a call in a segment").into()),
         };
         let item = CallItem {
             work_id: WorkId(entry.work_id),
@@ -271,7 +318,12 @@ impl RingCalls {
         let bell = region.worker_bell();
         bell.announce();
         while !is_over() && bell.is_announced() {
-            let _ = futex::wait(bell.word(), bell.asleep(), None)?;
+            // What is kept to be warm is kept for a while only.
+            let patience = self.control.segments.keeps_some().then_some(KEPT_FOR);
+            if let Waited::TimedOut = futex::wait(bell.word(), bell.asleep(), patience)? {
+                self.control.segments.trim();
+                break;
+            }
         }
         bell.withdraw();
         Ok(())
@@ -282,7 +334,10 @@ impl RingCalls {
     #[must_use]
     pub fn arguments<'a>(&'a self, call: &'a RingCall) -> &'a [u8] {
         match &call.stream {
-            Some(stream) => &stream.payload,
+            Some(stream) => match &stream.arguments {
+                Arguments::OnHeap(bytes) => bytes,
+                Arguments::InSegment(view) => view.bytes(),
+            },
             None => self.taker.arguments(&call.claimed),
         }
     }
@@ -310,11 +365,18 @@ impl RingCalls {
 #[derive(Debug)]
 pub struct RingResults {
     writer: ResultWriter,
+    segments: ResultSegments,
     region: Region,
     socket: Arc<dyn WorkerLink>,
 }
 
 impl RingResults {
+    /// Where large results are written.
+    #[must_use]
+    pub fn segments(&self) -> Arc<dyn Segments> {
+        self.segments.source()
+    }
+
     /// Stages a value: what was encoded, and the descriptors that belong to it.
     ///
     /// # Errors
@@ -372,8 +434,17 @@ impl RingResults {
     ) -> io::Result<()> {
         self.publish()?;
         let descriptors = value.take_descriptors();
-        self.socket
-            .send_value(work_id, attempt, index, value.bytes(), descriptors)?;
+        match value.take_stored() {
+            Some(stored) => {
+                self.segments.sent(&stored);
+                self.socket
+                    .send_stored(work_id, attempt, index, &stored, descriptors)?;
+            }
+            None => {
+                self.socket
+                    .send_value(work_id, attempt, index, value.bytes(), descriptors)?;
+            }
+        }
         self.streamed(work_id, attempt, index)
     }
 

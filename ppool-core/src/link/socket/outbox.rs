@@ -36,13 +36,14 @@ struct Outgoing {
     payload: Arc<Payload>,
     /// Which descriptors of the payload go with the message's first byte.
     descriptors: Range<usize>,
-    /// Whether the bytes of the payload are the message's tail, or those of one behind it.
-    has_tail: bool,
+    /// Whether the bytes of the payload are the message's tail, or go by its segment; else they are
+    /// those of a message behind it.
+    is_last: bool,
 }
 
 impl Outgoing {
     fn tail(&self) -> &[u8] {
-        match self.has_tail {
+        match self.is_last {
             true => self.payload.bytes(),
             false => &[],
         }
@@ -50,6 +51,20 @@ impl Outgoing {
 
     fn len(&self) -> usize {
         self.head.bytes().len() + self.tail().len()
+    }
+
+    fn segment(&self) -> Option<BorrowedFd<'_>> {
+        let stored = self.payload.stored().filter(|_| self.is_last)?;
+        Some(stored.as_fd())
+    }
+
+    fn has_descriptors(&self) -> bool {
+        !self.descriptors.is_empty() || self.segment().is_some()
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let own = &self.payload.descriptors()[self.descriptors.clone()];
+        own.iter().map(AsFd::as_fd).chain(self.segment())
     }
 }
 
@@ -69,21 +84,23 @@ impl Outbox {
             return Ok(());
         }
         let count = payload.descriptors().len();
+        let segment = usize::from(payload.stored().is_some());
         let mut sent = 0;
-        while count - sent > MAX_DESCRIPTORS {
+        while count + segment - sent > MAX_DESCRIPTORS {
+            let more = MAX_DESCRIPTORS.min(count - sent);
             self.waiting.push_back(Outgoing {
-                head: ToWorker::descriptors().with_descriptors(MAX_DESCRIPTORS)?,
+                head: ToWorker::descriptors().with_descriptors(more)?,
                 payload: Arc::clone(&payload),
-                descriptors: sent..sent + MAX_DESCRIPTORS,
-                has_tail: false,
+                descriptors: sent..sent + more,
+                is_last: false,
             });
-            sent += MAX_DESCRIPTORS;
+            sent += more;
         }
         self.waiting.push_back(Outgoing {
-            head: head.with_descriptors(count - sent)?,
+            head: head.with_descriptors(count - sent + segment)?,
             payload,
             descriptors: sent..count,
-            has_tail: true,
+            is_last: true,
         });
         Ok(())
     }
@@ -113,7 +130,7 @@ impl Outbox {
         for (at, message) in self.waiting.iter().enumerate() {
             // Descriptors go with the first byte of a system call, so the call must begin with
             // their message.
-            if at > 0 && !message.descriptors.is_empty() || count + 2 > MAX_PARTS {
+            if at > 0 && message.has_descriptors() || count + 2 > MAX_PARTS {
                 break;
             }
             for bytes in [message.head.bytes(), message.tail()] {
@@ -129,8 +146,7 @@ impl Outbox {
         let descriptors: Vec<BorrowedFd<'_>> = first
             .filter(|_| self.written == 0)
             .into_iter()
-            .flat_map(|first| &first.payload.descriptors()[first.descriptors.clone()])
-            .map(AsFd::as_fd)
+            .flat_map(Outgoing::descriptors)
             .collect();
         let sent = fd_passing::send(socket, &parts[..count], &descriptors)?;
         self.remove(sent);

@@ -113,7 +113,11 @@ impl SocketLink {
 
 impl Link for SocketLink {
     fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()> {
-        self.send(call.head(payload.len()), payload)
+        let head = match payload.stored() {
+            Some(stored) => call.head_in_segment(stored.len()),
+            None => call.head(payload.len()),
+        };
+        self.send(head, payload)
     }
 
     fn send_boot(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()> {
@@ -163,6 +167,26 @@ fn with_attached(message: FromWorker, attached: Attached) -> Result<FromWorker, 
             attempt,
             index,
             outcome: CallOutcome::Value(value.and_received(attached)),
+        })),
+        FromWorker::Result(ResultItem {
+            work_id,
+            attempt,
+            index,
+            outcome:
+                CallOutcome::InSegment {
+                    len,
+                    ticket,
+                    attached: none,
+                },
+        }) => Ok(FromWorker::Result(ResultItem {
+            work_id,
+            attempt,
+            index,
+            outcome: CallOutcome::InSegment {
+                len,
+                ticket,
+                attached: none.and_received(attached),
+            },
         })),
         _ => Err(WireError::Descriptors),
     }

@@ -15,7 +15,7 @@ use super::{
     inbox::{Arrival, Inbox},
 };
 use crate::{
-    codec::attach::Attached,
+    codec::{attach::Attached, segment::Stored},
     ids::WorkId,
     link::WorkerLink,
     sys::fd_passing,
@@ -138,6 +138,21 @@ impl WorkerLink for WorkerSocket {
         let head = ResultItem::value_head(work_id, attempt, index, value.len());
         let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         self.write(head, value, &descriptors)
+    }
+
+    fn send_stored(
+        &self,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        value: &Stored,
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let ticket = value.ticket().unwrap_or_default();
+        let head = ResultItem::value_in_segment(work_id, attempt, index, value.len(), ticket);
+        let descriptors = descriptors.iter().map(AsFd::as_fd);
+        let descriptors: Vec<_> = descriptors.chain([value.as_fd()]).collect();
+        self.write(head, &[], &descriptors)
     }
 
     fn stop_receiving(&self) -> io::Result<()> {

@@ -194,8 +194,8 @@ fn answer(runner: Runner, call: Call, created: Option<Answer>) -> Answer {
         CallOutcome::Encode { message } => {
             Answer::Failed(format!("the result could not be encoded: {message}"))
         }
-        CallOutcome::Values { .. } => {
-            Answer::Failed("the task returned more than one value".to_owned())
+        CallOutcome::Values { .. } | CallOutcome::InSegment { .. } => {
+            Answer::Failed("only a worker of a pool answers so".to_owned())
         }
     }
 }

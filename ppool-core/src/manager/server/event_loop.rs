@@ -77,7 +77,7 @@ enum Port {
     /// The inner end of an object's door. The outer ends are in its handles, so the end of the
     /// stream says that there are none any more.
     Door(ObjectId, UnixStream),
-    Client(Connection),
+    Client(Box<Connection>),
 }
 
 impl AsFd for Port {
@@ -255,7 +255,7 @@ impl Server {
         };
         if self.has_room() {
             // What keeps it from being added, its client learns from its end.
-            let _ = self.add(Port::Client(connection));
+            let _ = self.add(Port::Client(Box::new(connection)));
         } else {
             connection.answer(&too_many_open_files());
             // Its buffer is empty, so this goes at once.

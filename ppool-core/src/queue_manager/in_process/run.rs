@@ -217,7 +217,9 @@ fn run_step(
             "the arguments of the {what} `{name}` could not be decoded: {message}"
         )),
         // Its value is of no interest, so that it can't be encoded isn't either; there is one value.
-        CallOutcome::Encode { .. } | CallOutcome::Values { .. } => Ok(()),
+        CallOutcome::Encode { .. } | CallOutcome::Values { .. } | CallOutcome::InSegment { .. } => {
+            Ok(())
+        }
     }
 }
 

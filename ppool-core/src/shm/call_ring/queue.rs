@@ -58,16 +58,7 @@ enum ShadowState {
 pub(crate) enum Source<'a> {
     /// They are copied into the ring.
     Bytes(&'a [u8]),
-    /// They lie in a segment that the worker knows.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "no segments are made yet; the slot's layout has their place"
-        )
-    )]
-    Segment { id: u64, len: u64 },
-    /// They are sent by the socket.
+    /// They are sent by the socket, or in a segment whose descriptor is.
     Stream,
 }
 
@@ -139,7 +130,6 @@ impl CallQueue {
                 let piece = self.arena.allocate(bytes.len()).ok_or(Full)?;
                 slot.write_in_arena(entry, piece.offset, bytes);
             }
-            Source::Segment { id, len } => slot.write_in_segment(entry, id, len),
             Source::Stream => slot.write_in_stream(entry),
         }
         self.shadows[self.layout.slot_index(self.tail)] = Shadow {

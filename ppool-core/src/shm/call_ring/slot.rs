@@ -34,9 +34,7 @@ pub(crate) struct Entry {
 pub(crate) enum Place {
     /// In the region, from here on.
     Here { at: usize, len: usize },
-    /// In a segment.
-    Segment { id: u64, len: u64 },
-    /// They come by the socket.
+    /// They come by the socket, or in a segment whose descriptor does.
     Stream,
 }
 
@@ -51,8 +49,7 @@ pub(super) enum State {
 
 const INLINE: u64 = 0;
 const ARENA: u64 = 1;
-const SEGMENT: u64 = 2;
-const STREAM: u64 = 3;
+const STREAM: u64 = 2;
 const PLACE_MASK: u64 = 0xff;
 const TIMED: u64 = 1 << 8;
 const LEN_SHIFT: u32 = 32;
@@ -168,13 +165,6 @@ impl<'a> Slot<'a> {
         self.memory.write(self.layout.arena() + offset, arguments);
     }
 
-    /// Writes a call whose arguments lie in a segment.
-    pub(super) fn write_in_segment(&self, entry: &Entry, id: u64, len: u64) {
-        self.write(entry, SEGMENT, 0);
-        self.word(ARGUMENTS).store(id, Relaxed);
-        self.word(ARGUMENTS + 8).store(len, Relaxed);
-    }
-
     /// Writes a call whose arguments come by the socket.
     pub(super) fn write_in_stream(&self, entry: &Entry) {
         self.write(entry, STREAM, 0);
@@ -204,10 +194,6 @@ impl<'a> Slot<'a> {
                 let at = (end <= self.layout.arena_len).then_some(self.layout.arena() + offset)?;
                 Place::Here { at, len }
             }
-            SEGMENT => Place::Segment {
-                id: self.word(ARGUMENTS).load(Relaxed),
-                len: self.word(ARGUMENTS + 8).load(Relaxed),
-            },
             STREAM => Place::Stream,
             _ => return None,
         };

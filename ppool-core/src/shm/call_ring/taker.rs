@@ -107,7 +107,7 @@ impl CallTaker {
                 // which needs the `Claimed` that is borrowed here; this process never writes them.
                 unsafe { self.memory.bytes(at, len) }
             }
-            Place::Segment { .. } | Place::Stream => &[],
+            Place::Stream => &[],
         }
     }
 
