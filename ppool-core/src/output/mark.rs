@@ -45,6 +45,16 @@ impl CallMark {
             task: read_hex(task)?,
         })
     }
+
+    /// Whether these bytes may be the beginning of a mark whose rest has not come yet.
+    pub(super) fn may_begin_with(bytes: &[u8]) -> bool {
+        let fits = |(at, byte): (usize, &u8)| match at.checked_sub(MAGIC.len()) {
+            None => *byte == MAGIC[at],
+            Some(at) if at < 2 * DIGITS => byte.is_ascii_hexdigit(),
+            Some(at) => END.get(at - 2 * DIGITS) == Some(byte),
+        };
+        bytes.len() < CallMark::LENGTH && bytes.iter().enumerate().all(fits)
+    }
 }
 
 /// The hexadecimal digits of a number.
@@ -75,6 +85,17 @@ mod tests {
         fn what_is_encoded_is_decoded(work_id: u64, task: u64) {
             let mark = CallMark { work_id: WorkId(work_id), task };
             prop_assert_eq!(CallMark::decode(&mark.encode()), Some(mark));
+        }
+
+        #[test]
+        fn each_beginning_of_a_mark_is_one(work_id: u64, task: u64, other: u8) {
+            let mark = CallMark { work_id: WorkId(work_id), task }.encode();
+            for end in 0..CallMark::LENGTH {
+                prop_assert!(CallMark::may_begin_with(&mark[..end]));
+                let more = [&mark[..end], &[other]].concat();
+                prop_assert!(!other.is_ascii_control() || other == mark[end] || !CallMark::may_begin_with(&more));
+            }
+            prop_assert!(!CallMark::may_begin_with(&mark));
         }
 
         #[test]

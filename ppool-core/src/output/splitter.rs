@@ -1,6 +1,6 @@
 //! From the bytes of one stream to its lines.
 
-use super::mark::{CallMark, MAGIC};
+use super::mark::CallMark;
 
 /// A line that is longer comes in pieces of this many bytes.
 const LONGEST_LINE: usize = 64 << 10;
@@ -49,7 +49,7 @@ impl Splitter {
                 }
                 self.call = Some(mark);
                 (rest, from) = (&rest[end + CallMark::LENGTH..], 0);
-            } else if may_become_mark(candidate) {
+            } else if CallMark::may_begin_with(candidate) {
                 break;
             } else {
                 from = end + 1;
@@ -67,18 +67,12 @@ impl Splitter {
     }
 }
 
-/// Whether these bytes, which are not a mark, may be the beginning of one.
-fn may_become_mark(bytes: &[u8]) -> bool {
-    let known = bytes.len().min(MAGIC.len());
-    bytes.len() < CallMark::LENGTH && bytes[..known] == MAGIC[..known]
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ids::WorkId;
+    use crate::{ids::WorkId, output::mark::MAGIC};
 
     type Lines = Vec<(Option<u64>, String)>;
 
@@ -149,6 +143,17 @@ mod tests {
         let lines = lines_of(text.chunks(1));
         assert_eq!(lines.len(), 1);
         assert!(lines[0].1.ends_with("long"));
+    }
+
+    #[test]
+    fn a_line_that_begins_like_a_mark_is_not_held_back() {
+        let mut splitter = Splitter::default();
+        let mut lines = Vec::new();
+        splitter.feed(&[&MAGIC[..], b"1\n"].concat(), |_, line| {
+            lines.push(line.to_vec());
+        });
+        assert_eq!(lines, [[&MAGIC[..], b"1"].concat()]);
+        splitter.finish(|_, line| panic!("{line:?} is left"));
     }
 
     proptest! {
