@@ -28,6 +28,7 @@ use nix::sys::{
 };
 use ppool_core::{
     codec::{Decoder, Encoder, attach::Attached},
+    ids::WorkId,
     link::{
         WorkerLink,
         ring::{self, RingCalls, RingControl, RingResults},
@@ -184,6 +185,15 @@ impl Handover {
         }
     }
 
+    /// A call that was sent before is not to be run.
+    fn revoked(&self, work_id: WorkId, attempt: u32) {
+        match self {
+            // Nothing is revoked that went through a socket alone.
+            Handover::Queue(_) => {}
+            Handover::Ring(control) => control.revoked(work_id, attempt),
+        }
+    }
+
     fn sentinel(&self) {
         match self {
             Handover::Queue(queue) => {
@@ -295,6 +305,7 @@ fn control(link: &dyn WorkerLink, worker: CallThread) -> Ending {
                     break;
                 }
             }
+            ToWorker::Revoked { work_id, attempt } => worker.handover.revoked(work_id, attempt),
             ToWorker::Sentinel => worker.handover.sentinel(),
             ToWorker::Descriptors => {}
             ToWorker::Boot(_) | ToWorker::Process(_) | ToWorker::Template(_) | ToWorker::Fork => {

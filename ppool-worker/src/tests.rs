@@ -256,11 +256,23 @@ impl Worker {
     }
 
     /// Tells the worker to end, and sees it end well.
-    fn finish(mut self) {
+    fn finish(self) {
+        assert_eq!(self.last_words(), Vec::new());
+    }
+
+    /// The same; gives what it says before its goodbye.
+    fn last_words(mut self) -> Vec<FromWorker> {
         let _alone = STATES_IN_USE.write().unwrap();
         self.link.send_sentinel().unwrap();
-        assert_eq!(self.next(), FromWorker::Bye);
+        let mut said = Vec::new();
+        loop {
+            match self.next() {
+                FromWorker::Bye => break,
+                other => said.push(other),
+            }
+        }
         assert_eq!(self.thread.join().unwrap(), Ending::Finished);
+        said
     }
 }
 
@@ -490,7 +502,7 @@ fn a_first_message_that_is_no_boot_is_a_failed_start() {
 
 fn a_finalizer_runs_after_the_last_call_and_can_not_keep_the_worker() {
     let id = if OVER_RING.get() { 77 } else { 78 };
-    for task in ["ends", "panics_without_text"] {
+    for (task, fails) in [("ends", false), ("panics_without_text", true)] {
         let (worker, _) = Worker::boot(&Boot {
             finalizer: Some(BootCall {
                 task: TaskKey::of(task),
@@ -499,7 +511,14 @@ fn a_finalizer_runs_after_the_last_call_and_can_not_keep_the_worker() {
             }),
             ..plain_boot()
         });
-        worker.finish();
+        let last_words = worker.last_words();
+        assert_eq!(last_words.len(), usize::from(fails), "{last_words:?}");
+        if let Some(said) = last_words.first() {
+            assert!(
+                matches!(said, FromWorker::FinalizerFailed(text) if text.contains(task)),
+                "{said:?}"
+            );
+        }
         let ended = ENDED.lock().unwrap();
         assert_eq!(ended.iter().filter(|ended| **ended == id).count(), 1);
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     codec::MAX_PAYLOAD_LEN,
     error::RemotePanic,
-    ids::{Generation, Slot, WorkId, WorkerId},
+    ids::{Generation, ItemId, Slot, WorkId, WorkerId},
     output::Output,
     task::TaskKey,
 };
@@ -96,6 +96,17 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         boot().prop_map(ToWorker::Template),
         Just(ToWorker::Fork),
         call,
+        (any::<u64>(), any::<u32>(), any::<u32>()).prop_map(|(work_id, attempt, index)| {
+            ToWorker::Stop(ItemId {
+                work_id: WorkId(work_id),
+                attempt,
+                index,
+            })
+        }),
+        (any::<u64>(), any::<u32>()).prop_map(|(work_id, attempt)| ToWorker::Revoked {
+            work_id: WorkId(work_id),
+            attempt,
+        }),
         Just(ToWorker::Sentinel),
         Just(ToWorker::Descriptors)
     ]

@@ -39,6 +39,13 @@ pub enum ToWorker {
         /// How many bytes the arguments have.
         len: u64,
     },
+    /// A call that was sent with descriptors, and which the worker will find revoked: they can go.
+    Revoked {
+        /// Which.
+        work_id: WorkId,
+        /// Which attempt at it.
+        attempt: u32,
+    },
     /// Finish what came before this and end; the last message.
     Sentinel,
     /// Descriptors of the next message, which has more than go with one. No link hands it on.
@@ -67,6 +74,7 @@ const TEMPLATE: u8 = 6;
 const FORK: u8 = 7;
 const STOP: u8 = 9;
 const CALL_IN_SEGMENT: u8 = 8;
+const REVOKED: u8 = 10;
 
 /// The arguments of an initializer may be as large as any, and some bytes come on top.
 const MAX_BOOT_LEN: u64 = 2 * MAX_PAYLOAD_LEN + (1 << 20);
@@ -120,6 +128,15 @@ impl ToWorker {
             .tail(0)
     }
 
+    /// The message that says: the descriptors of this call can go.
+    #[must_use]
+    pub fn revoked(work_id: WorkId, attempt: u32) -> Head {
+        Head::new(REVOKED)
+            .field(work_id.0.to_le_bytes())
+            .field(attempt.to_le_bytes())
+            .tail(0)
+    }
+
     /// The message that says: finish and end.
     #[must_use]
     pub fn sentinel() -> Encoded<'static> {
@@ -145,6 +162,7 @@ impl Message for ToWorker {
             BOOT | PROCESS | TEMPLATE => Ok(Shape::with_tail(0, MAX_BOOT_LEN)),
             CALL => Ok(Shape::with_tail(24, MAX_PAYLOAD_LEN)),
             STOP => Ok(Shape::fixed(16)),
+            REVOKED => Ok(Shape::fixed(12)),
             CALL_IN_SEGMENT => Ok(Shape::fixed(32)),
             SENTINEL | DESCRIPTORS | FORK => Ok(Shape::fixed(0)),
             _ => Err(WireError::Kind(kind)),
@@ -182,6 +200,10 @@ impl Message for ToWorker {
                 attempt: fields.u32(),
                 index: fields.u32(),
             })),
+            REVOKED => Ok(ToWorker::Revoked {
+                work_id: WorkId(fields.u64()),
+                attempt: fields.u32(),
+            }),
             SENTINEL => Ok(ToWorker::Sentinel),
             DESCRIPTORS => Ok(ToWorker::Descriptors),
             _ => Err(WireError::Kind(kind)),
@@ -202,6 +224,9 @@ impl Message for ToWorker {
             ToWorker::CallInSegment { item, len } => {
                 let len = usize::try_from(*len).unwrap_or(usize::MAX);
                 Encoded::bare(item.head_in_segment(len))
+            }
+            ToWorker::Revoked { work_id, attempt } => {
+                Encoded::bare(ToWorker::revoked(*work_id, *attempt))
             }
             ToWorker::Sentinel => ToWorker::sentinel(),
             ToWorker::Descriptors => Encoded::bare(ToWorker::descriptors()),

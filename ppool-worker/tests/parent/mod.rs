@@ -99,7 +99,10 @@ impl Parent {
     /// Runs a call of one item that gives a value.
     pub(crate) fn value(&mut self, task: &str, payload: Vec<u8>) -> Vec<u8> {
         match self.run(task, payload) {
-            CallOutcome::Value(value) => value.bytes().to_vec(),
+            CallOutcome::Value(value) => match value.stored() {
+                Some(stored) => stored.to_vec().unwrap(),
+                None => value.into_bytes(),
+            },
             other => panic!("a value is expected, not {other:?}"),
         }
     }

@@ -78,7 +78,7 @@ fn main() {
     takes(square);
     takes(greet);
     takes(ppool::closure!(|a: u64, b: &str| -> usize {
-        a as usize + b.len()
+        usize::try_from(a).unwrap_or(0) + b.len()
     }));
     takes(ppool::closure!(|| {}));
     takes_job(Job);

@@ -27,6 +27,14 @@ use crate::{
 /// How many records one turn takes at most.
 const TURN: usize = 1024;
 
+/// Arguments that a worker has in part, and not by value.
+#[derive(Debug)]
+struct Lent {
+    work_id: WorkId,
+    attempt: u32,
+    payload: Arc<Payload>,
+}
+
 /// The parent's end of a region and the socket that goes with it.
 #[derive(Debug)]
 pub struct RingLink {
@@ -39,8 +47,9 @@ pub struct RingLink {
     results: ResultReader,
     /// Calls that there was no room for.
     kept: VecDeque<Kept>,
-    /// The arguments of calls that lie in segments, until the worker doesn't read them any more.
-    lent: Vec<(WorkId, Arc<Payload>)>,
+    /// Calls whose arguments lie in segments or have descriptors, until the worker doesn't need these
+    /// any more.
+    lent: Vec<Lent>,
     /// Whether the sentinel waits for them.
     sentinel_kept: bool,
     /// Whether the calls sent now say when they started.
@@ -125,8 +134,12 @@ impl RingLink {
                 return Ok(Err(Full));
             }
             self.socket.send_call(call, Arc::clone(payload))?;
-            if payload.stored().is_some() {
-                self.lent.push((call.work_id, Arc::clone(payload)));
+            if !is_bare {
+                self.lent.push(Lent {
+                    work_id: call.work_id,
+                    attempt: call.attempt,
+                    payload: Arc::clone(payload),
+                });
             }
             self.calls.push(&entry, Source::Stream)
         };
@@ -253,7 +266,19 @@ impl RingLink {
     fn drop_lent(&mut self) {
         let calls = &self.calls;
         self.lent
-            .retain(|(id, _)| calls.in_flight().any(|in_flight| in_flight == id.0));
+            .retain(|lent| calls.in_flight().any(|id| id == lent.work_id.0));
+    }
+
+    /// A call was revoked: the worker, which may be busy for long, is not to keep its descriptors until
+    /// it gets to its slot.
+    #[cold]
+    fn return_lent(&mut self, work_id: WorkId) {
+        let of_call = self.lent.iter().find(|lent| lent.work_id == work_id);
+        if let Some(lent) = of_call.filter(|lent| !lent.payload.descriptors().is_empty()) {
+            // When the worker is gone they are closed, too.
+            let _ = self.socket.send_revoked(work_id, lent.attempt);
+        }
+        self.drop_lent();
     }
 
     /// Takes all that a worker has left that is not there any more.
@@ -318,7 +343,7 @@ impl Link for RingLink {
         self.kept.retain(|kept| kept.call.work_id != work_id);
         let revoked = self.kept.len() < kept || self.calls.revoke(work_id.0);
         if revoked && !self.lent.is_empty() {
-            self.drop_lent();
+            self.return_lent(work_id);
         }
         revoked
     }

@@ -55,6 +55,7 @@ impl Worker {
                         let attached = receives.take_descriptors();
                         control.deliver_in_segment(item, len, attached).unwrap();
                     }
+                    ToWorker::Revoked { work_id, attempt } => control.revoked(work_id, attempt),
                     other => sender.send(other).unwrap(),
                 }
             }

@@ -151,6 +151,24 @@ impl RingControl {
         self.changed.notify_one();
     }
 
+    /// A call that came by the socket was revoked: its descriptors and its memory are given back before
+    /// the call thread gets to its slot.
+    pub fn revoked(&self, work_id: WorkId, attempt: u32) {
+        let mut streams = lock(&self.streams);
+        let waiting = streams.here.iter_mut();
+        // It stays in the order of the slots, of which this one says that it is revoked.
+        let revoked = waiting
+            .filter(|stream| stream.id == (work_id, attempt))
+            .map(|stream| {
+                let arguments =
+                    std::mem::replace(&mut stream.arguments, Arguments::OnHeap(Vec::new()));
+                (arguments, std::mem::take(&mut stream.attached))
+            })
+            .next();
+        drop(streams);
+        drop(revoked);
+    }
+
     /// Says that no more calls come than are in the ring: after the sentinel, or when the parent is
     /// gone.
     pub fn end(&self) {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     codec::{Payload, attach::Attached},
-    ids::ItemId,
+    ids::{ItemId, WorkId},
     link::{Link, LinkState},
     wire::{
         Boot, CallItem, CallOutcome, Encoded, FromWorker, Head, ResultItem, ToWorker, WireError,
@@ -108,6 +108,13 @@ impl SocketLink {
                 }
             }
         }
+    }
+}
+
+impl SocketLink {
+    /// Has the worker close the descriptors of a call that it will find revoked.
+    pub(crate) fn send_revoked(&mut self, work_id: WorkId, attempt: u32) -> io::Result<()> {
+        self.send(ToWorker::revoked(work_id, attempt), Arc::default())
     }
 }
 
