@@ -106,12 +106,16 @@ fn run(seed: u64) {
     let mut world = World::new(seed);
     for _ in 0..world.random.u32(5..80) {
         world.step();
-        world.check_totals();
+        // Not each time: it counts everything, and a mistake stays.
+        if world.random.u8(0..8) == 0 {
+            world.check_totals();
+        }
     }
     if world.random.u8(0..4) == 0 {
         world.rest();
     }
     world.finish();
+    world.check_totals();
 }
 
 #[test]
