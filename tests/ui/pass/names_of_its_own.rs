@@ -1,6 +1,7 @@
 //! Nothing that a task's code names is hidden by the code that is written around it, and that code
 //! doesn't rely on names that the user can give to other things.
 #![no_implicit_prelude]
+#![allow(clippy::no_effect, dead_code, reason = "it is here to be compiled")]
 
 extern crate std;
 
@@ -14,7 +15,6 @@ struct Lane;
 struct TaskEntry;
 struct Result;
 struct Task;
-#[allow(dead_code)]
 struct Some1(Vec, String, Lane, TaskEntry, Result, Task);
 
 const ENTRY: u64 = 1;
