@@ -1,4 +1,4 @@
-//! Workers are killed at random moments, hundreds of times, while they run a million calls. What is
+//! Workers are killed at random moments, again and again, while they run a million calls. What is
 //! lost is exactly what they were running: at most one call for each kill, and never one that had
 //! not begun, or whose result was on its way.
 #![forbid(unsafe_code)]
@@ -21,7 +21,6 @@ use nix::{
 };
 use ppool::{Pool, TaskError, TaskErrorKind, shared::SharedArray, task, worker};
 
-const CALLS: usize = 1_000_000;
 const WORKERS: usize = 2;
 
 /// What the workers write down, where it outlives them.
@@ -67,11 +66,11 @@ fn kill_at_random(pool: &Pool, ledger: &Ledger, over: &AtomicBool) -> Vec<u32> {
     killed
 }
 
-fn a_million_calls(chunk_size: Option<usize>) {
+fn run_and_kill(calls: usize, chunk_size: Option<usize>) {
     let _watchdog = watchdog();
     let ledger = Ledger {
-        begun: SharedArray::new(CALLS),
-        ended: SharedArray::new(CALLS),
+        begun: SharedArray::new(calls),
+        ended: SharedArray::new(calls),
         pids: SharedArray::new(WORKERS),
     };
     let Ledger { begun, ended, pids } = &ledger;
@@ -84,15 +83,15 @@ fn a_million_calls(chunk_size: Option<usize>) {
     let (outcomes, killed) = thread::scope(|scope| {
         let killer = scope.spawn(|| kill_at_random(&pool, &ledger, &over));
         let at_the_end = Raise(&over);
-        let mut calls = pool.task(run);
+        let mut each = pool.task(run);
         if let Some(size) = chunk_size {
-            calls = calls.chunk_size(size);
+            each = each.chunk_size(size);
         }
-        let outcomes: Vec<Result<usize, TaskError>> = calls.imap(0..CALLS).collect();
+        let outcomes: Vec<Result<usize, TaskError>> = each.imap(0..calls).collect();
         drop(at_the_end);
         (outcomes, killer.join().expect("it only kills"))
     });
-    assert_eq!(outcomes.len(), CALLS);
+    assert_eq!(outcomes.len(), calls);
     let mut victims = Vec::new();
     for (call, outcome) in outcomes.into_iter().enumerate() {
         let (begun, ended) = (begun[call].load(SeqCst), ended[call].load(SeqCst));
@@ -118,10 +117,10 @@ fn a_million_calls(chunk_size: Option<usize>) {
 
 #[test]
 fn a_kill_costs_the_call_that_runs_when_each_call_goes_alone() {
-    a_million_calls(Some(1));
+    run_and_kill(200_000, Some(1));
 }
 
 #[test]
 fn a_kill_costs_the_call_that_runs_when_calls_go_in_chunks() {
-    a_million_calls(None);
+    run_and_kill(1_000_000, None);
 }

@@ -32,7 +32,9 @@ const TURN: usize = 1024;
 struct Lent {
     work_id: WorkId,
     attempt: u32,
-    payload: Arc<Payload>,
+    has_descriptors: bool,
+    /// Keeps the segment; descriptors are only kept until they are sent.
+    _segment: Option<Arc<Payload>>,
 }
 
 /// The parent's end of a region and the socket that goes with it.
@@ -138,7 +140,8 @@ impl RingLink {
                 self.lent.push(Lent {
                     work_id: call.work_id,
                     attempt: call.attempt,
-                    payload: Arc::clone(payload),
+                    has_descriptors: !payload.descriptors().is_empty(),
+                    _segment: payload.stored().map(|_| Arc::clone(payload)),
                 });
             }
             self.calls.push(&entry, Source::Stream)
@@ -274,7 +277,7 @@ impl RingLink {
     #[cold]
     fn return_lent(&mut self, work_id: WorkId) {
         let of_call = self.lent.iter().find(|lent| lent.work_id == work_id);
-        if let Some(lent) = of_call.filter(|lent| !lent.payload.descriptors().is_empty()) {
+        if let Some(lent) = of_call.filter(|lent| lent.has_descriptors) {
             // When the worker is gone they are closed, too.
             let _ = self.socket.send_revoked(work_id, lent.attempt);
         }
