@@ -15,40 +15,33 @@
 //! worker from starting is told to the parent in `StartFailed`, and the process ends with a code that
 //! says the same.
 
+mod handover;
+mod names;
+mod steps;
+
 use std::{
-    ffi::CString,
-    io,
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
 };
 
-use nix::sys::{
-    prctl,
-    resource::{RLIM_INFINITY, Resource, getrlimit},
-};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use ppool_core::{
-    codec::{Decoder, Encoder, attach::Attached},
-    ids::WorkId,
-    link::{
-        WorkerLink,
-        ring::{self, RingCalls, RingControl, RingResults},
-    },
+    codec::attach::Attached,
+    link::WorkerLink,
     output::Output,
     process::become_process,
     task::Registry,
-    wire::{
-        Boot, BootCall, CallItem, CallOutcome, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL,
-        ToWorker, boot_call_failure,
-    },
+    wire::{Boot, FromWorker, Hello, PARENT_LOST_EXIT, PROTOCOL, ToWorker},
 };
 
+use self::handover::{CallEnds, Ends, Handover, ends};
+pub(crate) use self::{
+    names::{name_with, show_name},
+    steps::run_step,
+};
 use crate::{
-    call_loop,
-    ends::{QueuedCall, QueuedCalls, SocketResults, Work},
-    hook,
-    invoke::invoke,
-    limits, output,
-    panic::{self, Running, Step},
+    call_loop, hook, limits, output,
+    panic::{self, Step},
     process, state, stopping, template,
 };
 
@@ -143,90 +136,6 @@ pub(crate) fn start_failed(link: &dyn WorkerLink, message: &str) -> Ending {
     }
 }
 
-/// Where calls come from and results go, and how the control thread gets at the call thread.
-struct Ends {
-    calls: CallEnds,
-    handover: Handover,
-}
-
-/// The call thread's ends of its link.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, and it lives as long as the process"
-)]
-enum CallEnds {
-    Socket(QueuedCalls, SocketResults),
-    Ring(RingCalls, RingResults),
-}
-
-/// How the control thread hands on what it receives.
-enum Handover {
-    Queue(mpsc::Sender<Work>),
-    Ring(Arc<RingControl>),
-}
-
-impl Handover {
-    fn call(&self, item: CallItem, payload: Vec<u8>, attached: Attached) {
-        match self {
-            // The call thread may have ended, and then stops the control thread next.
-            Handover::Queue(queue) => {
-                let call = QueuedCall::new(item, payload, attached);
-                let _ = queue.send(Work::Call(call));
-            }
-            Handover::Ring(control) => control.deliver(item, payload, attached),
-        }
-    }
-
-    fn call_in_segment(&self, item: CallItem, len: u64, attached: Attached) -> io::Result<()> {
-        match self {
-            // A pool that speaks through sockets alone sends the bytes.
-            Handover::Queue(_) => Err(io::ErrorKind::Unsupported.into()),
-            Handover::Ring(control) => control.deliver_in_segment(item, len, attached),
-        }
-    }
-
-    /// A call that was sent before is not to be run.
-    fn revoked(&self, work_id: WorkId, attempt: u32) {
-        match self {
-            // Nothing is revoked that went through a socket alone.
-            Handover::Queue(_) => {}
-            Handover::Ring(control) => control.revoked(work_id, attempt),
-        }
-    }
-
-    fn sentinel(&self) {
-        match self {
-            Handover::Queue(queue) => {
-                let _ = queue.send(Work::Sentinel);
-            }
-            Handover::Ring(control) => control.end(),
-        }
-    }
-}
-
-/// The ends of the link that the boot message, just received, has set up: those of a ring if it
-/// brought one.
-fn ends(link: &Arc<dyn WorkerLink>, mut own: Attached) -> Result<Ends, NotSettled> {
-    let Some(region) = own.pop() else {
-        let (queue, calls) = mpsc::channel();
-        let results = SocketResults(link.clone());
-        return Ok(Ends {
-            calls: CallEnds::Socket(QueuedCalls(calls), results),
-            handover: Handover::Queue(queue),
-        });
-    };
-    let attached = ring::attach(region, link.clone());
-    let (calls, results, control) = attached.map_err(|error| match error.raw_os_error() {
-        // What the system says is that it has no more memory or descriptors for this.
-        Some(_) => NotSettled::Shortage,
-        None => NotSettled::Failed(format!("could not share memory with the parent: {error}")),
-    })?;
-    Ok(Ends {
-        calls: CallEnds::Ring(calls, results),
-        handover: Handover::Ring(control),
-    })
-}
-
 /// The call thread, as the control thread sees it.
 struct CallThread {
     handover: Handover,
@@ -246,7 +155,7 @@ fn settle(
     enter_directory(&boot).map_err(NotSettled::Failed)?;
     limits::put_on_process(&boot).map_err(NotSettled::Failed)?;
     state::become_worker(boot.worker);
-    let name = name(&boot);
+    let name = names::name(&boot);
     become_process(name.clone(), name.clone(), true, boot.parent_pid);
     show_name(&name);
 
@@ -376,70 +285,6 @@ fn work(
     }
 }
 
-/// Runs what a process has to beside calls; the error says what went wrong.
-pub(crate) fn run_step(
-    what: Step,
-    call: &BootCall,
-    attached: Attached,
-    registry: &Registry,
-) -> Result<(), String> {
-    let (name, result) = run_boot_call(call, attached, registry, what)?;
-    match result {
-        Ok(output) => match boot_call_failure(&output) {
-            Some(message) => Err(format!("the {what} `{name}` failed: {message}")),
-            None => Ok(()),
-        },
-        Err(CallOutcome::Panicked(panic)) => Err(panic::step_panicked(what, name, &panic)),
-        Err(CallOutcome::Decode { message, .. }) => Err(format!(
-            "the arguments of the {what} `{name}` could not be decoded: {message}"
-        )),
-        // Its value is of no interest, so that it can't be encoded isn't either. The remaining
-        // outcomes are none of a single invocation.
-        Err(_) => Ok(()),
-    }
-}
-
-/// Runs a call of the boot message: the task's name, and the encoded value or what went wrong.
-fn run_boot_call(
-    call: &BootCall,
-    attached: Attached,
-    registry: &Registry,
-    what: Step,
-) -> Result<(&'static str, Result<Vec<u8>, CallOutcome>), String> {
-    let entry = registry.find(call.task).ok_or_else(|| {
-        let key = call.task.0;
-        format!("the worker has no task with the key {key:#018x}")
-    })?;
-    let mut output = Encoder::new();
-    panic::now(Running::Step(what, entry.name()));
-    let arguments = Decoder::new(&call.payload).with_attached(&attached);
-    let invoked = invoke(entry, arguments, &mut output);
-    panic::now(Running::Nothing);
-    Ok((entry.name(), invoked.map(|()| output.into_bytes())))
-}
-
-/// What the worker is called: `images-w3` is the one in slot 3 of the pool `images`.
-///
-/// The kernel shows 15 bytes, so a long name of a pool is cut, not the number.
-fn name(boot: &Boot) -> String {
-    name_with(boot, &format!("-w{}", boot.worker.slot.0))
-}
-
-/// The name of a process of the pool with this ending, which is shown in full.
-pub(crate) fn name_with(boot: &Boot, ending: &str) -> String {
-    const SHOWN: usize = 15;
-
-    let room = SHOWN.saturating_sub(ending.len());
-    let pool = &boot.pool[..panic::char_boundary(&boot.pool, room)];
-    // A name can't have a zero byte in it.
-    format!("{pool}{ending}").replace('\0', "_")
-}
-
-/// Names the process, for `ps` and `top`. A name that the kernel doesn't like is no reason not to work.
-pub(crate) fn show_name(name: &str) {
-    let _ = CString::new(name).map(|name| prctl::set_name(&name));
-}
-
 /// How much stack tasks get: as much as on the main thread, where that is limited, or as
 /// `RUST_MIN_STACK` wants, but no less than 8 MiB.
 pub(crate) fn stack_size() -> usize {
@@ -455,39 +300,4 @@ pub(crate) fn stack_size() -> usize {
     let wished = std::env::var("RUST_MIN_STACK").ok();
     let wished = wished.and_then(|size| size.parse().ok());
     limit.max(wished).unwrap_or(LEAST).clamp(LEAST, MOST)
-}
-
-#[cfg(test)]
-mod tests {
-    use ppool_core::{
-        ids::{Generation, Slot, WorkerId},
-        wire::WorkerLimits,
-    };
-
-    use super::*;
-
-    fn boot(pool: &str, slot: u32) -> Boot {
-        Boot {
-            pool: pool.to_string(),
-            worker: WorkerId {
-                slot: Slot(slot),
-                generation: Generation(0),
-            },
-            preload: None,
-            initializer: None,
-            finalizer: None,
-            current_dir: None,
-            parent_pid: 0,
-            output: Output::Inherit,
-            limits: WorkerLimits::default(),
-        }
-    }
-
-    #[test]
-    fn a_worker_s_name_shows_its_number() {
-        assert_eq!(name(&boot("ppool", 3)), "ppool-w3");
-        assert_eq!(name(&boot("a-very-long-name", 12)), "a-very-long-w12");
-        assert_eq!(name(&boot("ääääääää", 1)), "ääääää-w1");
-        assert_eq!(name(&boot("a\0b", 1)), "a_b-w1");
-    }
 }

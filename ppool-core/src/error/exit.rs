@@ -32,6 +32,34 @@ pub enum ExitHow {
     Unknown,
 }
 
+impl ExitHow {
+    /// The exit code, when the process ended by itself.
+    pub(crate) fn exit_code(self) -> Option<i32> {
+        match self {
+            ExitHow::Code(code) => Some(code),
+            ExitHow::Signal { .. } | ExitHow::Unknown => None,
+        }
+    }
+
+    /// The number of the signal that ended the process, when one did.
+    pub(crate) fn signal(self) -> Option<i32> {
+        match self {
+            ExitHow::Signal { number, .. } => Some(number),
+            ExitHow::Code(_) | ExitHow::Unknown => None,
+        }
+    }
+}
+
+impl fmt::Display for ExitHow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitHow::Code(code) => write!(f, "exited with code {code}"),
+            ExitHow::Signal { number, .. } => write!(f, "was killed by {}", signal_name(*number)),
+            ExitHow::Unknown => f.write_str("ended and its exit status was taken by others"),
+        }
+    }
+}
+
 /// The exit code of a worker that could not start for want of processes or memory.
 pub const SHORTAGE_EXIT: i32 = 88;
 
@@ -55,19 +83,13 @@ impl WorkerExit {
     /// The exit code, when the worker ended by itself (`exit`, or a return).
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
-        match self.how {
-            ExitHow::Code(code) => Some(code),
-            ExitHow::Signal { .. } | ExitHow::Unknown => None,
-        }
+        self.how.exit_code()
     }
 
     /// The number of the signal that ended the worker, when one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
-        match self.how {
-            ExitHow::Signal { number, .. } => Some(number),
-            ExitHow::Code(_) | ExitHow::Unknown => None,
-        }
+        self.how.signal()
     }
 
     /// The name of the signal that ended the worker (`"SIGSEGV"`), when one did.
@@ -98,14 +120,7 @@ impl WorkerExit {
 
 impl fmt::Display for WorkerExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker process {} ", self.pid)?;
-        match self.how {
-            ExitHow::Code(code) => write!(f, "exited with code {code}")?,
-            ExitHow::Signal { number, .. } => {
-                write!(f, "was killed by {}", signal_name(number))?;
-            }
-            ExitHow::Unknown => f.write_str("ended and its exit status was taken by others")?,
-        }
+        write!(f, "worker process {} {}", self.pid, self.how)?;
         if let Some(task) = self.task {
             write!(f, " while running `{task}`")?;
         }

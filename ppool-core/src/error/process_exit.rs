@@ -36,19 +36,13 @@ impl ProcessExit {
     /// `Err`, 101 when it panicked, else what it passed to `exit`.
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
-        match self.how {
-            ExitHow::Code(code) => Some(code),
-            ExitHow::Signal { .. } | ExitHow::Unknown => None,
-        }
+        self.how.exit_code()
     }
 
     /// The number of the signal that ended it, when one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
-        match self.how {
-            ExitHow::Signal { number, .. } => Some(number),
-            ExitHow::Code(_) | ExitHow::Unknown => None,
-        }
+        self.how.signal()
     }
 
     /// The name of the signal that ended it (`"SIGKILL"`), when one did.
@@ -66,12 +60,7 @@ impl ProcessExit {
 
 impl fmt::Display for ProcessExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process `{}` ({}) ", self.name, self.pid)?;
-        match self.how {
-            ExitHow::Code(code) => write!(f, "exited with code {code}"),
-            ExitHow::Signal { number, .. } => write!(f, "was killed by {}", signal_name(number)),
-            ExitHow::Unknown => f.write_str("ended and its exit status was taken by others"),
-        }
+        write!(f, "process `{}` ({}) {}", self.name, self.pid, self.how)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Pool, TaskCall, map::encode_item, options::Options};
+use super::{Pool, TaskCall, chunk::encode_item, options::Options};
 use crate::{
     codec::{Encoder, IntoArgs},
     error::{TaskError, TaskErrorKind},
     future::{CallState, TaskFuture},
     ids::WorkId,
-    queue_manager::{Cargo, Refusal},
+    queue_manager::Cargo,
     task::Task,
 };
 
@@ -56,10 +56,7 @@ impl Pool {
         let terms = self.parts.terms(T::entry(), options, 1);
         let calls = manager
             .broadcast(terms, make)
-            .map_err(|refused| match refused.why {
-                Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
-                Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
-            })?;
+            .map_err(TaskErrorKind::from)?;
         let futures = states.into_iter().zip(calls).map(|(state, id)| {
             let manager = Arc::clone(manager) as _;
             let future = TaskFuture::new(state, manager, id, T::entry(), T::output_lane())

@@ -13,8 +13,8 @@ use std::{
 use super::{
     Pool,
     callbacks::{Done, PoolCallbacks},
+    chunk::encode_item,
     handle::PoolParts,
-    map::encode_item,
     start_method::StartMethod,
 };
 use crate::{

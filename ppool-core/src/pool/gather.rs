@@ -3,21 +3,12 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::Waker,
-    time::Duration,
 };
 
-use super::pace::Pace;
-use crate::{
-    codec::Values,
-    error::TaskError,
-    future::{Hook, Hooks, Outcome, SharedOutcome},
-    queue_manager::Sink,
-};
+use super::chunk::Gathers;
+use crate::{codec::Values, error::TaskError, future::Hooks};
 
 /// In which order outcomes are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,82 +152,12 @@ impl Gather {
     }
 }
 
-/// Makes the callbacks of one call.
-pub(super) type MakeHook = Box<dyn Fn() -> Hook + Send + Sync>;
-
-/// The callbacks of calls that have given these values.
-pub(super) fn callbacks(values: &Values, hook: &MakeHook) -> Vec<Hooks> {
-    let copies = values.copies().into_iter();
-    copies
-        .map(|copy| Hooks::callback(hook(), SharedOutcome::Value(Arc::new(copy))))
-        .collect()
-}
-
-/// Inputs of a map that travel together.
-pub(super) struct Chunk {
-    pub(super) gather: Arc<Gather>,
-    /// The index of its first input.
-    pub(super) base: u64,
-    /// How many of its calls have not ended.
-    pub(super) open: AtomicU32,
-    /// How many it has.
-    pub(super) count: u32,
-    /// Learns how long they took.
-    pub(super) pace: Arc<Pace>,
-    /// Makes the callbacks of one call.
-    pub(super) hook: Option<MakeHook>,
-}
-
-impl Chunk {
-    /// Whether all its calls have ended.
-    pub(super) fn is_done(&self) -> bool {
-        self.open.load(Ordering::Relaxed) == 0
+impl Gathers for Gather {
+    fn values(&self, index: u64, values: Values) -> Option<Hooks> {
+        self.put(index, Piece::Values(values)).map(Hooks::waker)
     }
 
-    fn put(&self, index: u32, piece: Piece, hooks: &mut Vec<Hooks>) {
-        let ended = u32::try_from(piece.len()).expect("a chunk counts its calls so");
-        let waker = self.gather.put(self.base + u64::from(index), piece);
-        hooks.extend(waker.map(Hooks::waker));
-        self.open.fetch_sub(ended, Ordering::Relaxed);
-    }
-}
-
-impl std::fmt::Debug for Chunk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Chunk({}, {:?} open)", self.base, self.open)
-    }
-}
-
-impl Sink for Chunk {
-    fn starts(&self) {}
-
-    fn returns_to_pending(&self) {}
-
-    fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
-        match outcome {
-            Outcome::Value(payload) => {
-                self.resolve_values(index, Values::one(payload), hooks);
-            }
-            Outcome::Error(error) => {
-                let shared = SharedOutcome::Error(error.clone());
-                hooks.extend(
-                    self.hook
-                        .as_ref()
-                        .map(|hook| Hooks::callback(hook(), shared)),
-                );
-                self.put(index, Piece::Error(error), hooks);
-            }
-        }
-    }
-
-    fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
-        if let Some(hook) = &self.hook {
-            hooks.extend(callbacks(&values, hook));
-        }
-        self.put(index, Piece::Values(values), hooks);
-    }
-
-    fn ran(&self, time: Duration) {
-        self.pace.ran(self.count, time);
+    fn error(&self, index: u64, error: TaskError) -> Option<Hooks> {
+        self.put(index, Piece::Error(error)).map(Hooks::waker)
     }
 }

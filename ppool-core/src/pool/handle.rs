@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use super::{
     PoolBuilder, Workers,
     callbacks::{Done, PoolCallbacks},
-    map::{Imap, encode_item},
+    chunk::encode_item,
+    map::Imap,
     options::{Options, TaskCall},
 };
 use crate::{
@@ -76,8 +77,7 @@ impl From<Refusal> for NotAccepted {
     fn from(why: Refusal) -> Self {
         match why {
             Refusal::Full => NotAccepted::Full,
-            Refusal::Closed => NotAccepted::Other(TaskErrorKind::PoolClosed),
-            Refusal::Broken(cause) => NotAccepted::Other(TaskErrorKind::PoolBroken(cause)),
+            why => NotAccepted::Other(why.into()),
         }
     }
 }
@@ -395,11 +395,7 @@ impl Pool {
             sink: Arc::clone(&state) as _,
         };
         let terms = self.parts.terms(T::entry(), options, 1);
-        let id = self
-            .parts
-            .manager
-            .submit(cargo, terms, wait)
-            .map_err(|refused| refused.why)?;
+        let id = self.parts.manager.submit(cargo, terms, wait)?;
         let manager = Arc::clone(&self.parts.manager) as _;
         let future = TaskFuture::new(state, manager, id, T::entry(), T::output_lane())
             .labelled(options.label);

@@ -6,26 +6,21 @@
 //!     └──── no more than a window ahead of what was taken ◄───────────────────────────┘
 //! ```
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    marker::PhantomData,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::AtomicU32},
-};
+use std::{collections::VecDeque, fmt, marker::PhantomData, sync::Arc};
 
 use super::{
-    gather::{Chunk, Gather, MakeHook, Order, Piece},
+    chunk::{Chunk, Filled, fill},
+    gather::{Gather, Order, Piece},
     handle::{Pool, PoolParts},
-    options::Options,
-    pace::{FULL, Pace},
+    options::{MakeHook, Options},
+    pace::Pace,
 };
 use crate::{
-    codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
+    codec::{ChunkWriter, IntoArgs, Values},
     error::{EncodeError, TaskError, TaskErrorKind},
-    future::{Hooks, Outcome, ResultReader, SharedOutcome, panic_message},
+    future::{Hooks, ResultReader, SharedOutcome},
     ids::WorkId,
-    queue_manager::{Cargo, QueueManager, Refusal, Sink},
+    queue_manager::{Cargo, Refusal},
     task::Task,
 };
 
@@ -59,7 +54,7 @@ pub struct Imap<T: Task, I: Iterator> {
     workers: usize,
     /// The least window.
     least_window: usize,
-    in_flight: VecDeque<(WorkId, Arc<Chunk>)>,
+    in_flight: VecDeque<(WorkId, Arc<Chunk<Gather>>)>,
     reader: ResultReader<T::Output>,
 }
 
@@ -226,13 +221,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     }
 
     fn hook(&self) -> Option<MakeHook> {
-        let callbacks = &self.options.callbacks;
-        (!callbacks.is_none(&self.pool.callbacks)).then(|| {
-            let callbacks = callbacks.clone();
-            let pool = Arc::clone(&self.pool.callbacks);
-            let reader = self.reader;
-            Box::new(move || callbacks.hook(&pool, reader)) as _
-        })
+        self.options.hooks(&self.pool.callbacks, self.reader)
     }
 
     /// Submits a chunk; waits for room. False when the pool takes no more.
@@ -251,14 +240,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     pub(super) fn parcel(&mut self, chunk: ChunkWriter) -> Parcel {
         let count = chunk.count();
         let payload = Arc::new(chunk.into_payload());
-        let chunk = Arc::new(Chunk {
-            gather: Arc::clone(&self.gather),
-            base: self.pulled,
-            open: AtomicU32::new(count),
-            count,
-            pace: Arc::clone(&self.pace),
-            hook: self.hook(),
-        });
+        let chunk = Chunk::new(&self.gather, self.pulled, count, &self.pace, self.hook());
         self.pulled += u64::from(count);
         let cargo = Cargo {
             entry: T::entry(),
@@ -271,7 +253,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     /// Submits what was made ready; when the queue is full and `wait` is not set, gives it back.
     pub(super) fn try_send(&mut self, parcel: Parcel, wait: bool) -> Sent {
         let Parcel { chunk, cargo } = parcel;
-        let terms = self.pool.terms(T::entry(), &self.options, chunk.count);
+        let terms = self.pool.terms(T::entry(), &self.options, chunk.count());
         match self.pool.manager.submit(cargo.clone(), terms, wait) {
             Ok(id) => {
                 while self
@@ -288,20 +270,13 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
                 self.in_flight.push_back((id, chunk));
                 Sent::Yes
             }
-            Err(refused) => {
-                let kind = match refused.why {
+            Err(why) => {
+                let kind = match why {
                     Refusal::Full if !wait => return Sent::Full(Parcel { chunk, cargo }),
-                    Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
-                    Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
+                    why => TaskErrorKind::from(why),
                 };
                 let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
-                let mut hooks = Vec::new();
-                for index in 0..chunk.count {
-                    chunk.resolve(index, Outcome::Error(error.clone()), &mut hooks);
-                }
-                for hook in hooks {
-                    hook.run(self.pool.manager.callbacks());
-                }
+                chunk.refuse(&error, self.pool.manager.callbacks());
                 Sent::Refused
             }
         }
@@ -317,7 +292,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         // It is whoever pulls that would be woken.
         drop(waker);
         if let Some(hook) = self.hook() {
-            let hooks = Hooks::callback(hook(), SharedOutcome::Error(error));
+            let hooks = Hooks::callback(hook.make(), SharedOutcome::Error(error));
             hooks.run(self.pool.manager.callbacks());
         }
     }
@@ -325,7 +300,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
 
 /// A chunk that is ready to be sent.
 pub(super) struct Parcel {
-    chunk: Arc<Chunk>,
+    chunk: Arc<Chunk<Gather>>,
     cargo: Cargo,
 }
 
@@ -354,61 +329,4 @@ impl<T: Task, I: Iterator> Drop for Imap<T, I> {
             .filter(|(_, chunk)| !chunk.is_done());
         self.pool.manager.cancel_all(open.map(|(id, _)| id));
     }
-}
-
-/// Inputs that were encoded together.
-pub(super) struct Filled {
-    pub(super) chunk: ChunkWriter,
-    /// The input after them could not be encoded.
-    pub(super) failed: Option<EncodeError>,
-    /// Whether there may be more inputs.
-    pub(super) more: bool,
-}
-
-/// Pulls up to `size` inputs and encodes them: exactly so many when the user has fixed the size, else
-/// until the chunk has as many bytes as it should.
-pub(super) fn fill<T: Task, I>(
-    manager: &QueueManager,
-    inputs: &mut I,
-    size: u64,
-    fixed: bool,
-) -> Filled
-where
-    I: Iterator<Item: IntoArgs<T::Args>>,
-{
-    let mut filled = Filled {
-        chunk: ChunkWriter::with_segments(size > 1, manager.segments()),
-        failed: None,
-        more: true,
-    };
-    let lanes = T::lanes();
-    let full = if fixed { usize::MAX } else { FULL };
-    while u64::from(filled.chunk.count()) < size && filled.chunk.byte_len() < full {
-        let Some(args) = inputs.next() else {
-            filled.more = false;
-            break;
-        };
-        let encode = |encoder: &mut Encoder| encode_item::<T, _>(&args, &lanes, encoder);
-        if let Err(error) = filled.chunk.write(encode) {
-            filled.failed = Some(error);
-            break;
-        }
-    }
-    filled
-}
-
-/// Encodes one input. A `Serialize` that fails or panics is an error of that input.
-pub(super) fn encode_item<T: Task, A: IntoArgs<T::Args>>(
-    args: &A,
-    lanes: &<T::Args as ArgList>::Lanes,
-    encoder: &mut Encoder,
-) -> Result<(), EncodeError> {
-    let encoded = catch_unwind(AssertUnwindSafe(|| args.encode_args(lanes, encoder)));
-    let message = match encoded {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => error.0,
-        Err(panic) => format!("its Serialize panicked: {}", panic_message(&*panic)),
-    };
-    let parameter = T::entry().parameter(encoder.parameter()).unwrap_or("?");
-    Err(EncodeError::new(T::entry().name, Some(parameter), &message))
 }

@@ -1,22 +1,21 @@
 //! A map that is not waited for: all inputs are submitted at once, and a future stands for all
 //! results.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     Pool, TaskCall,
-    gather::{MakeHook, callbacks},
+    chunk::{Chunk, Filled, Gathers, fill},
     handle::PoolParts,
-    map::{Filled, fill},
     options::Options,
     pace::Pace,
 };
 use crate::{
     codec::{IntoArgs, Payload, Values},
     error::{TaskError, TaskErrorKind},
-    future::{CallControl, Hooks, MapFuture, MapState, Outcome, ResultReader, SharedOutcome},
+    future::{CallControl, Hooks, MapFuture, MapState, ResultReader},
     ids::WorkId,
-    queue_manager::{Cargo, Refusal, Sink},
+    queue_manager::Cargo,
     task::Task,
 };
 
@@ -82,13 +81,13 @@ impl<T: Task> Feeder<'_, T> {
                 self.submit(chunk.count(), chunk.into_payload());
             }
             if let Some(error) = failed {
-                self.refuse(&self.sink(1), 1, TaskErrorKind::Encode(error));
+                self.refuse(&self.chunk(1), TaskErrorKind::Encode(error));
             }
             if !more {
                 break;
             }
         }
-        self.run(self.state.completes());
+        self.state.completes().run(self.pool.manager.callbacks());
     }
 
     /// How many inputs travel together now, of so many that are left at the most.
@@ -103,30 +102,24 @@ impl<T: Task> Feeder<'_, T> {
         }
     }
 
-    /// Who gets the outcomes of the next so many inputs.
-    fn sink(&self, count: u32) -> Arc<MapChunk> {
-        let callbacks = &self.options.callbacks;
-        let hook = (!callbacks.is_none(&self.pool.callbacks)).then(|| {
-            let callbacks = callbacks.clone();
-            let pool = Arc::clone(&self.pool.callbacks);
-            let reader = self.reader;
-            Box::new(move || callbacks.hook(&pool, reader)) as MakeHook
-        });
-        Arc::new(MapChunk {
-            base: self.state.expects(count),
+    /// The next so many inputs.
+    fn chunk(&self, count: u32) -> Arc<Chunk<MapState>> {
+        let hook = self.options.hooks(&self.pool.callbacks, self.reader);
+        Chunk::new(
+            &self.state,
+            self.state.expects(count),
             count,
-            state: Arc::clone(&self.state),
-            pace: Arc::clone(&self.pace),
+            &self.pace,
             hook,
-        })
+        )
     }
 
     fn submit(&self, count: u32, payload: Payload) {
-        let sink = self.sink(count);
+        let chunk = self.chunk(count);
         let cargo = Cargo {
             entry: T::entry(),
             payload: Arc::new(payload),
-            sink: Arc::clone(&sink) as _,
+            sink: Arc::clone(&chunk) as _,
         };
         let terms = self.pool.terms(T::entry(), self.options, count);
         match self.pool.manager.submit(cargo, terms, true) {
@@ -136,80 +129,23 @@ impl<T: Task> Feeder<'_, T> {
                     self.pool.manager.cancel_all([id].into_iter());
                 }
             }
-            Err(refused) => {
-                let kind = match refused.why {
-                    Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
-                    Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
-                };
-                self.refuse(&sink, count, kind);
-            }
+            Err(why) => self.refuse(&chunk, why.into()),
         }
     }
 
     /// Inputs were not submitted, for this reason.
-    fn refuse(&self, sink: &MapChunk, count: u32, kind: TaskErrorKind) {
+    fn refuse(&self, chunk: &Chunk<MapState>, kind: TaskErrorKind) {
         let error = TaskError::new(T::entry().name, WorkId::default(), false, kind);
-        let mut hooks = Vec::new();
-        for index in 0..count {
-            sink.resolve(index, Outcome::Error(error.clone()), &mut hooks);
-        }
-        for hook in hooks {
-            self.run(hook);
-        }
-    }
-
-    fn run(&self, hooks: Hooks) {
-        hooks.run(self.pool.manager.callbacks());
+        chunk.refuse(&error, self.pool.manager.callbacks());
     }
 }
 
-/// Inputs of the map that travel together.
-struct MapChunk {
-    state: Arc<MapState>,
-    /// The index of its first input.
-    base: u64,
-    /// How many it has.
-    count: u32,
-    /// Learns how long they took.
-    pace: Arc<Pace>,
-    hook: Option<MakeHook>,
-}
-
-impl std::fmt::Debug for MapChunk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MapChunk({} of {:?})", self.base, self.state)
-    }
-}
-
-impl Sink for MapChunk {
-    fn starts(&self) {}
-
-    fn returns_to_pending(&self) {}
-
-    fn resolve(&self, index: u32, outcome: Outcome, hooks: &mut Vec<Hooks>) {
-        match outcome {
-            Outcome::Value(payload) => {
-                self.resolve_values(index, Values::one(payload), hooks);
-            }
-            Outcome::Error(error) => {
-                if let Some(hook) = &self.hook {
-                    let outcome = SharedOutcome::Error(error.clone());
-                    hooks.push(Hooks::callback(hook(), outcome));
-                }
-                hooks.extend(self.state.fails(error).unless_empty());
-            }
-        }
+impl Gathers for MapState {
+    fn values(&self, index: u64, values: Values) -> Option<Hooks> {
+        self.put(index, values).unless_empty()
     }
 
-    fn resolve_values(&self, index: u32, values: Values, hooks: &mut Vec<Hooks>) {
-        if let Some(hook) = &self.hook {
-            hooks.extend(callbacks(&values, hook));
-        }
-        let ends = self.state.put(self.base + u64::from(index), values);
-        hooks.extend(ends.unless_empty());
-    }
-
-    fn ran(&self, time: Duration) {
-        self.pace.ran(self.count, time);
+    fn error(&self, _index: u64, error: TaskError) -> Option<Hooks> {
+        self.fails(error).unless_empty()
     }
 }

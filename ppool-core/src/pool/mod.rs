@@ -4,6 +4,7 @@ mod broadcast;
 mod builder;
 mod call;
 mod callbacks;
+mod chunk;
 mod finalize;
 mod gather;
 mod handle;

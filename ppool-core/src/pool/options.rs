@@ -2,11 +2,15 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{callbacks::CallCallbacks, handle::Pool, map::Imap};
+use super::{
+    callbacks::{CallCallbacks, PoolCallbacks},
+    handle::Pool,
+    map::Imap,
+};
 use crate::{
     codec::IntoArgs,
     error::{SubmitError, TaskError},
-    future::TaskFuture,
+    future::{Hook, ResultReader, TaskFuture},
     task::Task,
 };
 
@@ -101,6 +105,39 @@ impl<R> Default for Options<R> {
             window: None,
             callbacks: CallCallbacks::default(),
         }
+    }
+}
+
+impl<R> Options<R> {
+    /// What makes the callbacks of each call of a map, if there are any.
+    pub(super) fn hooks(
+        &self,
+        pool: &Arc<PoolCallbacks>,
+        reader: ResultReader<R>,
+    ) -> Option<MakeHook>
+    where
+        R: 'static,
+    {
+        (!self.callbacks.is_none(pool)).then(|| {
+            let callbacks = self.callbacks.clone();
+            let pool = Arc::clone(pool);
+            MakeHook(Box::new(move || callbacks.hook(&pool, reader)))
+        })
+    }
+}
+
+/// Makes the callbacks of one call.
+pub(super) struct MakeHook(Box<dyn Fn() -> Hook + Send + Sync>);
+
+impl MakeHook {
+    pub(super) fn make(&self) -> Hook {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for MakeHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MakeHook")
     }
 }
 

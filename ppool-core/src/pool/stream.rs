@@ -10,7 +10,8 @@ use futures_core::Stream;
 
 use super::{
     Imap,
-    map::{Filled, Parcel, Sent, fill},
+    chunk::{Filled, fill},
+    map::{Parcel, Sent},
 };
 use crate::{codec::IntoArgs, error::TaskError, task::Task};
 

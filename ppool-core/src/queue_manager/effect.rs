@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    error::{BrokenPool, WorkerExit},
+    error::{BrokenPool, TaskErrorKind, WorkerExit},
     ids::{WorkId, WorkerId},
 };
 
@@ -73,6 +73,22 @@ pub(crate) enum Failure {
     MemoryLimit,
     /// No worker can be started.
     Broken(BrokenPool),
+}
+
+impl From<BrokenPool> for Refusal {
+    fn from(cause: BrokenPool) -> Self {
+        Refusal::Broken(cause)
+    }
+}
+
+/// The error of a call that waited for room, or didn't have to, and was refused.
+impl From<Refusal> for TaskErrorKind {
+    fn from(why: Refusal) -> Self {
+        match why {
+            Refusal::Broken(cause) => TaskErrorKind::PoolBroken(cause),
+            Refusal::Full | Refusal::Closed => TaskErrorKind::PoolClosed,
+        }
+    }
 }
 
 /// Why a submission is not accepted.

@@ -6,7 +6,7 @@ use std::{
     thread::{self, JoinHandle, ThreadId},
 };
 
-use super::{QueueManager, core::Core, event_loop, token::Token};
+use super::{QueueManager, Refusal, core::Core, event_loop, token::Token};
 use crate::{
     error::BrokenPool,
     sys::{
@@ -32,12 +32,12 @@ pub(super) struct EngineIo {
 }
 
 impl QueueManager {
-    pub(super) fn start_engine(self: &Arc<Self>, core: &mut Core) -> Result<(), BrokenPool> {
+    pub(super) fn start_engine(self: &Arc<Self>, core: &mut Core) -> Result<(), Refusal> {
         if core.engine.is_some() {
             return Ok(());
         }
         if let Err(duplicate) = Registry::get() {
-            return Err(BrokenPool::new(duplicate));
+            return Err(BrokenPool::new(duplicate).into());
         }
         let start = || -> io::Result<Engine> {
             let io = Arc::new(EngineIo {

@@ -77,11 +77,6 @@ pub(crate) struct QueueManager {
     pub(super) in_process: Option<InProcess>,
 }
 
-/// Why a call was not accepted, with what it carried.
-pub(crate) struct Refused {
-    pub(crate) why: Refusal,
-}
-
 impl QueueManager {
     /// The state of a pool that has not started anything.
     pub(crate) fn new(settings: Settings, take_line: Option<TakeLine>) -> Arc<Self> {
@@ -140,7 +135,7 @@ impl QueueManager {
         cargo: Cargo,
         terms: Terms,
         wait: bool,
-    ) -> Result<WorkId, Refused> {
+    ) -> Result<WorkId, Refusal> {
         if let Some(in_process) = &self.in_process {
             return self.run_here(in_process, cargo, terms);
         }
@@ -153,19 +148,17 @@ impl QueueManager {
                     core = self.room.wait(core).unwrap_or_else(PoisonError::into_inner);
                     core.waiting_for_room -= 1;
                 }
-                Err(why) => return Err(Refused { why }),
+                Err(why) => return Err(why),
             }
         }
-        self.start_engine(&mut core).map_err(|cause| Refused {
-            why: Refusal::Broken(cause),
-        })?;
+        self.start_engine(&mut core)?;
         let now = self.now();
         let Core {
             reactor, effects, ..
         } = &mut *core;
         let submitted = reactor.submit(cargo, terms, now, effects);
         self.settle(core);
-        submitted.map_err(|(_, why)| Refused { why })
+        submitted.map_err(|(_, why)| why)
     }
 
     /// Takes in a call for every worker, of which `make` gives the cargo for each.
@@ -173,7 +166,7 @@ impl QueueManager {
         self: &Arc<Self>,
         terms: Terms,
         mut make: impl FnMut() -> Cargo,
-    ) -> Result<Vec<WorkId>, Refused> {
+    ) -> Result<Vec<WorkId>, Refusal> {
         if let Some(in_process) = &self.in_process {
             return self.run_here(in_process, make(), terms).map(|id| vec![id]);
         }
@@ -181,18 +174,16 @@ impl QueueManager {
         if let Err(why) = core.reactor.admits()
             && !matches!(why, Refusal::Full)
         {
-            return Err(Refused { why });
+            return Err(why);
         }
-        self.start_engine(&mut core).map_err(|cause| Refused {
-            why: Refusal::Broken(cause),
-        })?;
+        self.start_engine(&mut core)?;
         let now = self.now();
         let Core {
             reactor, effects, ..
         } = &mut *core;
         let calls = reactor.broadcast(terms, now, effects, make);
         self.settle(core);
-        calls.map_err(|why| Refused { why })
+        calls
     }
 
     /// Whether a call would be accepted now.

@@ -4,11 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    grip::Grip,
-    lock::{LockGuard, never_in_time},
-    proxy,
-};
+use super::{lock::LockGuard, proxy};
 use crate::manager::{
     ManagerError,
     handle::{Remote, unexpected},
@@ -50,8 +46,7 @@ impl Condition {
     /// # Errors
     /// See [`Condition`].
     pub fn lock(&self) -> Result<LockGuard<'_>, ManagerError> {
-        self.acquire("Condition::lock", None)
-            .and_then(|guard| guard.ok_or_else(|| never_in_time("Condition::lock")))
+        LockGuard::acquire(&self.remote, "Condition::lock")
     }
 
     /// Takes the lock if it is free. Doesn't wait for it.
@@ -59,7 +54,7 @@ impl Condition {
     /// # Errors
     /// See [`Condition`].
     pub fn try_lock(&self) -> Result<Option<LockGuard<'_>>, ManagerError> {
-        self.acquire("Condition::try_lock", Some(Duration::ZERO))
+        LockGuard::acquire_within(&self.remote, "Condition::try_lock", Some(Duration::ZERO))
     }
 
     /// As [`lock`](Condition::lock), for at most `timeout`. `None` when the time is over.
@@ -67,7 +62,7 @@ impl Condition {
     /// # Errors
     /// See [`Condition`].
     pub fn lock_timeout(&self, timeout: Duration) -> Result<Option<LockGuard<'_>>, ManagerError> {
-        self.acquire("Condition::lock_timeout", Some(timeout))
+        LockGuard::acquire_within(&self.remote, "Condition::lock_timeout", Some(timeout))
     }
 
     /// Waits until somebody notifies, without the lock meanwhile.
@@ -159,16 +154,6 @@ impl Condition {
     /// See [`Condition`].
     pub fn notify_all(&self) -> Result<(), ManagerError> {
         self.notify("Condition::notify_all", u32::MAX)
-    }
-
-    fn acquire(
-        &self,
-        operation: &'static str,
-        timeout: Option<Duration>,
-    ) -> Result<Option<LockGuard<'_>>, ManagerError> {
-        Grip::acquire(&self.remote.0, timeout)
-            .map(|grip| grip.map(LockGuard::new))
-            .map_err(|kind| ManagerError::new(operation, kind))
     }
 
     fn wait_for<'a>(

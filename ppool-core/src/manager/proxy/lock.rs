@@ -60,7 +60,27 @@ pub struct LockGuard<'a> {
     lock: PhantomData<&'a Lock>,
 }
 
-impl LockGuard<'_> {
+impl<'a> LockGuard<'a> {
+    /// Takes the lock that the object has; `operation` is what errors say was done.
+    pub(super) fn acquire(
+        remote: &'a Remote,
+        operation: &'static str,
+    ) -> Result<Self, ManagerError> {
+        let guard = LockGuard::acquire_within(remote, operation, None)?;
+        guard.ok_or_else(|| never_in_time(operation))
+    }
+
+    /// As [`LockGuard::acquire`], for at most `timeout`. `None` when the time is over.
+    pub(super) fn acquire_within(
+        remote: &'a Remote,
+        operation: &'static str,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Self>, ManagerError> {
+        Grip::acquire(&remote.0, timeout)
+            .map(|grip| grip.map(LockGuard::new))
+            .map_err(|kind| ManagerError::new(operation, kind))
+    }
+
     pub(super) fn new(grip: Grip) -> Self {
         LockGuard {
             grip,
@@ -81,8 +101,7 @@ impl Lock {
     /// # Errors
     /// See [`Lock`].
     pub fn lock(&self) -> Result<LockGuard<'_>, ManagerError> {
-        self.acquire("Lock::lock", None)
-            .and_then(|guard| guard.ok_or_else(|| never_in_time("Lock::lock")))
+        LockGuard::acquire(&self.remote, "Lock::lock")
     }
 
     /// Takes the lock if it is free. Doesn't wait for it.
@@ -90,7 +109,7 @@ impl Lock {
     /// # Errors
     /// See [`Lock`].
     pub fn try_lock(&self) -> Result<Option<LockGuard<'_>>, ManagerError> {
-        self.acquire("Lock::try_lock", Some(Duration::ZERO))
+        LockGuard::acquire_within(&self.remote, "Lock::try_lock", Some(Duration::ZERO))
     }
 
     /// As [`lock`](Lock::lock), for at most `timeout`. `None` when the time is over.
@@ -98,7 +117,7 @@ impl Lock {
     /// # Errors
     /// See [`Lock`].
     pub fn lock_timeout(&self, timeout: Duration) -> Result<Option<LockGuard<'_>>, ManagerError> {
-        self.acquire("Lock::lock_timeout", Some(timeout))
+        LockGuard::acquire_within(&self.remote, "Lock::lock_timeout", Some(timeout))
     }
 
     /// Whether somebody holds it. By the time the answer is there it may be otherwise.
@@ -109,16 +128,6 @@ impl Lock {
         free(&self.remote)
             .map(|free| free == 0)
             .map_err(|kind| ManagerError::new("Lock::is_locked", kind))
-    }
-
-    fn acquire(
-        &self,
-        operation: &'static str,
-        timeout: Option<Duration>,
-    ) -> Result<Option<LockGuard<'_>>, ManagerError> {
-        Grip::acquire(&self.remote.0, timeout)
-            .map(|grip| grip.map(LockGuard::new))
-            .map_err(|kind| ManagerError::new(operation, kind))
     }
 }
 

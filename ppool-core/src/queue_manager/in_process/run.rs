@@ -14,7 +14,6 @@ use crate::{
     queue_manager::{
         Cargo, QueueManager, Refusal, at_exit,
         core::{Core, Era},
-        manager::Refused,
         outcome::outcome_of,
         reactor::Terms,
     },
@@ -42,15 +41,12 @@ impl QueueManager {
         in_process: &InProcess,
         cargo: Cargo,
         terms: Terms,
-    ) -> Result<WorkId, Refused> {
-        let registry = Registry::get().map_err(|duplicate| Refused {
-            why: Refusal::Broken(BrokenPool::new(duplicate)),
-        })?;
+    ) -> Result<WorkId, Refusal> {
+        let registry = Registry::get().map_err(BrokenPool::new)?;
         let begun = self
             .lock()
             .reactor
-            .begins_here(cargo.clone(), terms, self.now())
-            .map_err(|why| Refused { why });
+            .begins_here(cargo.clone(), terms, self.now());
         let id = begun?;
         match self.make_ready(in_process, registry) {
             Ok(()) => self.run_calls(&cargo, id, terms.count),
