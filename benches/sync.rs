@@ -119,7 +119,7 @@ impl Peer {
     /// None where there is no Python.
     fn start() -> Option<Self> {
         let mut python = Command::new("python3")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sync_peer.py"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/sync_peer.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -20,12 +20,15 @@ use super::{CodecError, Decoder, Encoder, Plain, Raw, cbor};
 /// How values of type `P` become bytes and values again.
 pub struct Lane<P> {
     encode: fn(&P, &mut Encoder) -> Result<(), CodecError>,
-    decode: fn(&mut Decoder<'_>) -> Result<P, CodecError>,
+    decode: Decode<P>,
     /// When `P` is a `Vec<T>` of plain data: the `SliceLane<T>` that does the same for `[T]`, so
     /// that a borrowed slice can be sent and read without a `Vec` in between. (A `dyn Any`, since
     /// `P` alone doesn't name `T`.)
     slice: Option<&'static (dyn Any + Send + Sync)>,
 }
+
+/// How bytes become a value of type `P`.
+pub(crate) type Decode<P> = fn(&mut Decoder<'_>) -> Result<P, CodecError>;
 
 /// How slices of plain data travel.
 struct SliceLane<T> {
@@ -84,6 +87,11 @@ impl<P> Lane<P> {
     #[inline]
     pub fn decode(&self, input: &mut Decoder<'_>) -> Result<P, CodecError> {
         (self.decode)(input)
+    }
+
+    /// What decodes.
+    pub(crate) fn decode_fn(&self) -> Decode<P> {
+        self.decode
     }
 
     /// The lane of a value with a fixed form.

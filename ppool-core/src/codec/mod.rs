@@ -31,6 +31,7 @@ pub use chunk::{ChunkReader, ChunkWriter};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use into_args::{ArgList, IntoArg, IntoArgs};
+pub(crate) use lane::Decode;
 pub use lane::{ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
 pub use payload::{Payload, Value};
 pub(crate) use raw::take_text;

@@ -11,13 +11,22 @@ use super::{Decoder, attach::Attached, segment::Stored};
 /// Encoded values, and the descriptors that travel beside them (see [`attach`](super::attach)). The
 /// bytes of a large one may be in a [segment](super::segment).
 ///
-/// Nearly always there are no descriptors and no segment, so it is no larger than the bytes alone.
+/// Nearly always there are no descriptors and no segment, so it is no larger than the bytes alone; and
+/// where a number or two are all, it has them in itself.
 #[derive(Default)]
 pub struct Payload(Body);
 
 enum Body {
+    Few(Few),
     Bytes(Vec<u8>),
     More(Box<More>),
+}
+
+/// As many bytes as find room in a [`Payload`] beside what says that they are there.
+#[derive(Default)]
+struct Few {
+    len: u8,
+    bytes: [u8; 15],
 }
 
 #[derive(Default)]
@@ -69,6 +78,7 @@ impl Payload {
     #[must_use]
     pub fn and_received(self, attached: Attached) -> Self {
         match self.0 {
+            Body::Few(few) => Payload::received(few.bytes().to_vec(), attached),
             Body::Bytes(bytes) => Payload::received(bytes, attached),
             Body::More(more) => match more.stored {
                 Some(stored) => Payload::stored_with(stored, attached),
@@ -81,7 +91,7 @@ impl Payload {
     #[must_use]
     pub fn stored(&self) -> Option<&Stored> {
         match &self.0 {
-            Body::Bytes(_) => None,
+            Body::Few(_) | Body::Bytes(_) => None,
             Body::More(more) => more.stored.as_ref(),
         }
     }
@@ -90,6 +100,7 @@ impl Payload {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.0 {
+            Body::Few(few) => few.bytes(),
             Body::Bytes(bytes) => bytes,
             Body::More(more) => &more.bytes,
         }
@@ -99,6 +110,7 @@ impl Payload {
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         match self.0 {
+            Body::Few(few) => few.bytes().to_vec(),
             Body::Bytes(bytes) => bytes,
             Body::More(more) => more.bytes,
         }
@@ -120,7 +132,7 @@ impl Payload {
     #[must_use]
     pub fn descriptors(&self) -> &[OwnedFd] {
         match &self.0 {
-            Body::Bytes(_) => &[],
+            Body::Few(_) | Body::Bytes(_) => &[],
             Body::More(more) => &more.descriptors,
         }
     }
@@ -129,7 +141,7 @@ impl Payload {
     #[must_use]
     pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         match &self.0 {
-            Body::Bytes(_) => Payload::from(bytes),
+            Body::Few(_) | Body::Bytes(_) => Payload::from(bytes),
             Body::More(more) => Payload(Body::More(Box::new(More {
                 bytes,
                 stored: None,
@@ -142,6 +154,11 @@ impl Payload {
     /// Takes the first bytes off, of those on the heap.
     pub(super) fn skip(&mut self, len: usize) {
         let bytes = match &mut self.0 {
+            Body::Few(few) => {
+                let left = few.bytes().get(len..).unwrap_or_default();
+                *few = Few::of(left).expect("fewer than there were");
+                return;
+            }
             Body::Bytes(bytes) => bytes,
             Body::More(more) => &mut more.bytes,
         };
@@ -181,7 +198,7 @@ impl Payload {
     #[inline]
     pub fn take_value(&mut self) -> Value<'_> {
         let attached = match &self.0 {
-            Body::Bytes(_) => None,
+            Body::Few(_) | Body::Bytes(_) => None,
             Body::More(_) => Some(Box::new(self.take_attached())),
         };
         Value {
@@ -195,7 +212,7 @@ impl Payload {
     #[must_use]
     pub fn value(&self) -> Value<'_> {
         let attached = match &self.0 {
-            Body::Bytes(_) => None,
+            Body::Few(_) | Body::Bytes(_) => None,
             Body::More(_) => Some(Box::new(self.attached())),
         };
         Value {
@@ -228,15 +245,29 @@ impl More {
     }
 }
 
+impl Few {
+    /// The bytes, if they are few.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut few = Few::default();
+        few.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        few.len = u8::try_from(bytes.len()).ok()?;
+        Some(few)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
 impl Default for Body {
     fn default() -> Self {
-        Body::Bytes(Vec::new())
+        Body::Few(Few::default())
     }
 }
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Payload(Body::Bytes(bytes))
+        Payload(Few::of(&bytes).map_or(Body::Bytes(bytes), Body::Few))
     }
 }
 
@@ -314,6 +345,23 @@ mod tests {
     #[test]
     fn it_is_no_larger_than_its_bytes() {
         assert_eq!(size_of::<Payload>(), size_of::<Vec<u8>>());
+    }
+
+    #[test]
+    fn bytes_are_the_same_be_they_few_or_many() {
+        for len in 0..40 {
+            let bytes: Vec<u8> = (0..len).collect();
+            let payload = Payload::from(bytes.clone());
+            assert_eq!((payload.bytes(), payload.len()), (&bytes[..], bytes.len()));
+            assert_eq!(payload.clone().into_bytes(), bytes);
+            for first in 0..=bytes.len() {
+                let mut rest = payload.clone();
+                rest.skip(first);
+                assert_eq!(rest.bytes(), &bytes[first..]);
+            }
+            let received = payload.and_received(vec![null()].into());
+            assert_eq!((received.bytes(), received.descriptors().len()), (&bytes[..], 1));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use super::End;
 use crate::{
-    codec::{Lane, Payload, Value},
+    codec::{Decode, Lane, Payload, Value},
     error::{DecodeError, TaskError, TaskErrorKind},
     ids::WorkId,
     task::TaskEntry,
@@ -94,7 +94,8 @@ pub(crate) struct ResultReader<R> {
     /// What its caller calls it; every error that is read carries it.
     label: Option<u64>,
     entry: &'static TaskEntry,
-    lane: Lane<R>,
+    /// Of a lane that is all that a result needs.
+    decode: Decode<R>,
 }
 
 impl<R> Clone for ResultReader<R> {
@@ -111,7 +112,7 @@ impl<R> ResultReader<R> {
             id,
             label: None,
             entry,
-            lane,
+            decode: lane.decode_fn(),
         }
     }
 
@@ -144,7 +145,7 @@ impl<R> ResultReader<R> {
     /// Decodes a result. A `Deserialize` that fails or panics is a `Decode` error.
     #[inline]
     pub(crate) fn decode(&self, value: Value<'_>) -> Result<R, TaskError> {
-        let decoded = catch_unwind(AssertUnwindSafe(|| self.lane.decode(&mut value.decoder())));
+        let decoded = catch_unwind(AssertUnwindSafe(|| (self.decode)(&mut value.decoder())));
         match decoded {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.decode_error(&error.0)),

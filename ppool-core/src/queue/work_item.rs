@@ -57,7 +57,7 @@ pub(crate) enum Place {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StopReason {
     /// It passed its time limit.
-    TimedOut(Duration),
+    TimedOut,
     /// `kill`, or `terminate` of the pool.
     Killed,
 }

@@ -245,9 +245,10 @@ impl<C: Clone> Reactor<C> {
     }
 }
 
-pub(super) fn failure_of(reason: StopReason) -> Failure {
+/// What a call that was stopped for this reason fails with; `limit` is its time limit.
+pub(super) fn failure_of(reason: StopReason, limit: Option<Duration>) -> Failure {
     match reason {
-        StopReason::TimedOut(limit) => Failure::TimedOut(limit),
+        StopReason::TimedOut => Failure::TimedOut(limit.unwrap_or_default()),
         StopReason::Killed => Failure::Cancelled { started: true },
     }
 }

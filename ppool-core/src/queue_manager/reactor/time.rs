@@ -15,7 +15,7 @@ impl<C: Clone> Reactor<C> {
                 | State::Asked { deadline }
                 | State::Leaving { deadline }
                 | State::Terminating { deadline } => Some(deadline),
-                State::Ready => self.time_limit(row).map(|(deadline, _)| deadline),
+                State::Ready => self.deadline(row),
                 State::Vacant { .. } | State::Killed => None,
             })
             // That of a worker that waits for its template, which has one of its own.
@@ -25,10 +25,10 @@ impl<C: Clone> Reactor<C> {
             .min()
     }
 
-    /// When the running call of a worker has to be stopped, and after how long a run.
-    pub(super) fn time_limit(&self, row: &Row) -> Option<(Duration, Duration)> {
+    /// When the running call of a worker has to be stopped.
+    pub(super) fn deadline(&self, row: &Row) -> Option<Duration> {
         let limit = self.items.get(*row.in_flight.front()?)?.timeout?;
-        Some((row.running_since.saturating_add(limit), limit))
+        Some(row.running_since.saturating_add(limit))
     }
 
     /// Time has passed.
@@ -56,11 +56,11 @@ impl<C: Clone> Reactor<C> {
                     self.kill_worker(slot, effects);
                 }
                 State::Ready => {
-                    if let (Some(&id), Some((deadline, limit))) =
-                        (row.in_flight.front(), self.time_limit(row))
+                    if let (Some(&id), Some(deadline)) =
+                        (row.in_flight.front(), self.deadline(row))
                         && deadline <= now
                     {
-                        self.stop(worker, id, StopReason::TimedOut(limit), now, effects);
+                        self.stop(worker, id, StopReason::TimedOut, now, effects);
                     }
                 }
                 _ => {}

@@ -161,6 +161,7 @@ impl<C: Clone> Reactor<C> {
             return None;
         }
         let stopped = item.stop.take();
+        let stopped = stopped.map(|reason| failure_of(reason, item.timeout));
         item.next = end;
         item.attempt = 0;
         item.unread = 0;
@@ -201,13 +202,13 @@ impl<C: Clone> Reactor<C> {
                 index,
                 ran: (last && is_whole).then_some(head_ran),
             },
-            Some(reason) => {
-                self.totals.fail(1, &failure_of(reason));
+            Some(failure) => {
+                self.totals.fail(1, &failure);
                 effects.push(Effect::Fail {
                     cargo,
                     id,
                     calls: index..end,
-                    failure: failure_of(reason),
+                    failure,
                 });
                 Accepted::Discarded
             }
@@ -388,7 +389,7 @@ impl<C: Clone> Reactor<C> {
             return;
         }
         let failure = match stop {
-            Some(reason) => failure_of(reason),
+            Some(reason) => failure_of(reason, item.timeout),
             None => limit_passed.unwrap_or_else(|| Failure::Lost(exit.clone())),
         };
         if item.next + 1 == item.count {
