@@ -360,7 +360,10 @@ mod tests {
                 assert_eq!(rest.bytes(), &bytes[first..]);
             }
             let received = payload.and_received(vec![null()].into());
-            assert_eq!((received.bytes(), received.descriptors().len()), (&bytes[..], 1));
+            assert_eq!(
+                (received.bytes(), received.descriptors().len()),
+                (&bytes[..], 1)
+            );
         }
     }
 

@@ -77,6 +77,13 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// when no processor is free. A worker that is looking right now hears of it, too.
     fn set_spin(&mut self, _spin: Duration) {}
 
+    /// Whether calls that are sent from now on may lie for a while before the worker is woken for them:
+    /// until some have come together, or [`Link::ring`].
+    fn set_lazy(&mut self, _lazy: bool) {}
+
+    /// Wakes the worker if it sleeps and has calls.
+    fn ring(&mut self) {}
+
     /// Receives what can be had without a system call: nothing, for most transports.
     ///
     /// # Errors

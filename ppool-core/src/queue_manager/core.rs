@@ -22,6 +22,14 @@ use crate::{
     wire::FromWorker,
 };
 
+/// It is a [burst](Core::is_burst) when so many results have come together, and came faster than one in
+/// this time.
+const MANY: u32 = 4;
+const BETWEEN: Duration = Duration::from_micros(20);
+
+/// In a burst, a submitter looks after the links each time that so many calls were submitted.
+const LOOK_EACH: u32 = 16;
+
 /// What the lock guards.
 pub(super) struct Core {
     pub(super) reactor: Reactor<Cargo>,
@@ -36,6 +44,13 @@ pub(super) struct Core {
     pub(super) messages: Vec<FromWorker>,
     /// How many threads look after the links for a while, because they wait for a call.
     pub(super) helpers: u32,
+    /// How many results came since this time.
+    pub(super) came: u32,
+    counted_at: Duration,
+    /// Whether they came so fast, as of then, that nobody is to be woken for a single call.
+    pub(super) burst: bool,
+    /// How many calls were submitted since then.
+    pub(super) submitted: u32,
     /// How many processors there are.
     pub(super) cores: usize,
     /// Workers that the queue-manager thread has to start.
@@ -84,6 +99,8 @@ pub(super) enum Sleep {
     Awake,
     /// It sleeps, until this time at the latest.
     Until(Duration),
+    /// It naps in a burst, until this time at the latest.
+    Nap(Duration),
     /// It sleeps until something happens.
     Forever,
 }
@@ -98,6 +115,10 @@ impl Core {
             workers: (0..limits.max_workers).map(|_| None).collect(),
             messages: Vec::new(),
             helpers: 0,
+            came: 0,
+            counted_at: Duration::ZERO,
+            burst: false,
+            submitted: 0,
             cores,
             spawns: Vec::new(),
             stopped_early: Vec::new(),
@@ -121,6 +142,31 @@ impl Core {
         self.reactor.unresolved() == 0 && self.running_hooks == 0
     }
 
+    /// Whether results come so fast that to wake somebody for each would cost more than the calls. If
+    /// so, the queue-manager thread may nap, as long as nothing and nobody waits for it: submitters look
+    /// after the links, and give their workers what waits.
+    pub(super) fn may_nap(&mut self, now: Duration) -> bool {
+        let came = std::mem::take(&mut self.came);
+        let submitted = std::mem::take(&mut self.submitted);
+        let passed = now.saturating_sub(std::mem::replace(&mut self.counted_at, now));
+        let nobody_waits = self.waiting_for_room == 0 && self.onlookers == 0;
+        self.burst = came >= MANY && passed < BETWEEN * came && nobody_waits;
+        self.burst && (submitted >= LOOK_EACH || self.reactor.pending() == 0)
+    }
+
+    /// A call was submitted; whether it is the submitter's turn to look after the links.
+    pub(super) fn is_turn_to_look(&mut self) -> bool {
+        self.submitted = self.submitted.wrapping_add(1);
+        self.burst && self.submitted.is_multiple_of(LOOK_EACH)
+    }
+
+    /// Somebody waits for what the queue-manager thread does.
+    pub(super) fn end_nap(&mut self) {
+        if let (Sleep::Nap(_), Some(engine)) = (self.sleep, &self.engine) {
+            engine.io.wakeup.wake();
+        }
+    }
+
     /// Says that nobody looks after the links until a worker rings. False when there is something to
     /// look after right now.
     pub(super) fn leave_links(&mut self) -> bool {
@@ -131,13 +177,22 @@ impl Core {
             .flatten()
             .filter(|worker| worker.is_linked())
         {
+            worker.link.ring();
             nothing &= worker.link.prepare_sleep();
         }
         nothing
     }
 
+    /// Wakes the workers that have calls before them and sleep.
+    pub(super) fn ring(&mut self) {
+        for worker in self.workers.iter_mut().flatten() {
+            worker.link.ring();
+        }
+    }
+
     /// Says that somebody looks after the links, so that no worker need ring.
     pub(super) fn tend_links(&mut self) {
+        self.ring();
         for worker in self.workers.iter_mut().flatten() {
             worker.link.wake_up();
         }
@@ -178,7 +233,7 @@ impl QueueManager {
                 Sleep::Awake => false,
                 _ if core.has_processes_to_tend() || core.stopped => true,
                 Sleep::Forever => core.reactor.next_deadline().is_some(),
-                Sleep::Until(until) => core
+                Sleep::Until(until) | Sleep::Nap(until) => core
                     .reactor
                     .next_deadline()
                     .is_some_and(|deadline| deadline < until),

@@ -15,6 +15,10 @@ use super::{
 };
 use crate::{ids::WorkerId, supervise, sys::epoll::Events};
 
+/// How long the thread lies down while results come by the dozen. Nobody rings for it meanwhile: a
+/// wake-up for each of them would cost more than the calls.
+const NAP: Duration = Duration::from_millis(1);
+
 /// Runs until the pool has ended.
 pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
     let mut events = Events::with_capacity(64);
@@ -27,16 +31,21 @@ pub(super) fn run(manager: &Arc<QueueManager>, io: &EngineIo) {
             if manager.may_end(&core) {
                 break;
             }
-            let nothing = core.leave_links();
+            let naps = core.may_nap(manager.now());
+            let nothing = naps || core.leave_links();
             let deadlines = [
                 core.reactor.next_deadline(),
                 templates.next_deadline(),
                 rest,
+                naps.then(|| manager.now() + NAP),
             ];
             if core.has_processes_to_tend() || !nothing {
                 Some(Duration::ZERO)
             } else if let Some(deadline) = deadlines.into_iter().flatten().min() {
-                core.sleep = Sleep::Until(deadline);
+                core.sleep = match naps {
+                    true => Sleep::Nap(deadline),
+                    false => Sleep::Until(deadline),
+                };
                 Some(deadline.saturating_sub(manager.now()))
             } else {
                 core.sleep = Sleep::Forever;

@@ -83,6 +83,9 @@ impl QueueManager {
             let id = worker.id;
             let mut messages = std::mem::take(&mut core.messages);
             let taken = worker.link.take_results(&mut messages);
+            core.came = core
+                .came
+                .saturating_add(u32::try_from(messages.len()).unwrap_or(u32::MAX));
             for message in messages.drain(..) {
                 self.message(core, id, message);
             }

@@ -145,6 +145,7 @@ impl QueueManager {
                 Ok(()) => break,
                 Err(Refusal::Full) if wait => {
                     core.waiting_for_room += 1;
+                    core.end_nap();
                     core = self.room.wait(core).unwrap_or_else(PoisonError::into_inner);
                     core.waiting_for_room -= 1;
                 }
@@ -157,6 +158,9 @@ impl QueueManager {
             reactor, effects, ..
         } = &mut *core;
         let submitted = reactor.submit(cargo, terms, now, effects);
+        if core.is_turn_to_look() {
+            self.look(&mut core);
+        }
         self.settle(core);
         submitted.map_err(|(_, why)| why)
     }
@@ -333,6 +337,7 @@ impl QueueManager {
                     return false;
                 }
                 core.onlookers += 1;
+                core.end_nap();
                 core = self
                     .progress
                     .wait_timeout(core, left)
@@ -523,6 +528,7 @@ impl CallControl for QueueManager {
         let mut core = self.lock();
         // A processor for each worker that is busy, and one for this thread.
         if core.reactor.busy_and_idle().0 >= self.settings.cores {
+            core.ring();
             return;
         }
         let start = Instant::now();

@@ -3,7 +3,11 @@
 
 use std::{io, time::Duration};
 
-use super::{core::Core, effect::StopSignal, token::Token};
+use super::{
+    core::{Core, Sleep},
+    effect::StopSignal,
+    token::Token,
+};
 use crate::{
     ids::{WorkId, WorkerId},
     link::Link,
@@ -115,8 +119,12 @@ impl Core {
         } else {
             Duration::ZERO
         };
+        // The queue-manager thread rings at the end of its nap. While it is awake it may be busy for
+        // long, with a process to start or a line to hand on.
+        let lazy = matches!(self.sleep, Sleep::Nap(_));
         self.with_link(worker, |link| {
             link.set_spin(spin);
+            link.set_lazy(lazy);
             link.send_call(call, payload)
         });
     }

@@ -24,6 +24,9 @@ use crate::{
     wire::{Boot, CallItem, CallOutcome, FromWorker, ResultItem, WireError},
 };
 
+/// How many calls lie before a worker that sleeps at most, when they may.
+const LYING: u32 = 16;
+
 /// How many records one turn takes at most.
 const TURN: usize = 1024;
 
@@ -56,6 +59,10 @@ pub struct RingLink {
     sentinel_kept: bool,
     /// Whether the calls sent now say when they started.
     timed: bool,
+    /// Whether calls may lie before a worker that sleeps.
+    lazy: bool,
+    /// How many do, if it sleeps.
+    lying: u32,
     /// Whether somebody was told that there is no room.
     room_wanted: bool,
     /// Whether the worker has said that it is ready: its results come after that.
@@ -96,6 +103,8 @@ impl RingLink {
             lent: Vec::new(),
             sentinel_kept: false,
             timed: false,
+            lazy: false,
+            lying: 0,
             room_wanted: false,
             ready: false,
             arrived: Vec::new(),
@@ -146,8 +155,11 @@ impl RingLink {
             }
             self.calls.push(&entry, Source::Stream)
         };
-        if pushed.is_ok() && self.region.worker_bell().must_ring() {
-            futex::wake(self.region.worker_bell().word(), 1);
+        if pushed.is_ok() {
+            self.lying += 1;
+            if !self.lazy || self.lying >= LYING {
+                self.ring();
+            }
         }
         Ok(pushed)
     }
@@ -373,6 +385,17 @@ impl Link for RingLink {
 
     fn set_timed(&mut self, timed: bool) {
         self.timed = timed;
+    }
+
+    fn set_lazy(&mut self, lazy: bool) {
+        self.lazy = lazy;
+    }
+
+    #[inline]
+    fn ring(&mut self) {
+        if std::mem::take(&mut self.lying) > 0 && self.region.worker_bell().must_ring() {
+            futex::wake(self.region.worker_bell().word(), 1);
+        }
     }
 
     fn set_spin(&mut self, spin: Duration) {

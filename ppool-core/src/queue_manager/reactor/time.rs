@@ -56,8 +56,7 @@ impl<C: Clone> Reactor<C> {
                     self.kill_worker(slot, effects);
                 }
                 State::Ready => {
-                    if let (Some(&id), Some(deadline)) =
-                        (row.in_flight.front(), self.deadline(row))
+                    if let (Some(&id), Some(deadline)) = (row.in_flight.front(), self.deadline(row))
                         && deadline <= now
                     {
                         self.stop(worker, id, StopReason::TimedOut, now, effects);
