@@ -99,6 +99,8 @@ thread_local! {
     /// There on the thread that runs tasks only.
     static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
     static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
+    /// Whether the hook has seen a panic of what is running: whether the next two have to be looked at.
+    static SEEN: Cell<bool> = const { Cell::new(false) };
     /// Whether the hook has told the parent of what is running.
     static REPORTED: Cell<bool> = const { Cell::new(false) };
     /// The last panic, until it is caught.
@@ -192,8 +194,14 @@ pub(crate) fn leave_this_thread() {
 
 /// Says what runs from now on. Returns whether a panic of what ran until now was told to the parent
 /// already.
+#[inline]
 pub(crate) fn now(running: Running) -> bool {
     RUNNING.set(running);
+    SEEN.replace(false) && forget_panic()
+}
+
+#[cold]
+fn forget_panic() -> bool {
     NOTED.take();
     REPORTED.replace(false)
 }
@@ -225,6 +233,7 @@ fn discard(payload: Box<dyn Any + Send>) {
 
 /// A panic on the thread that runs tasks.
 fn seen(info: &PanicHookInfo<'_>) {
+    SEEN.set(true);
     let mut noted = Noted::new(info);
     let aborts = CAN_NOT_UNWIND
         .iter()

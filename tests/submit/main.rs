@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bursts;
 #[path = "../common/mod.rs"]
 mod common;
 mod full_queue;

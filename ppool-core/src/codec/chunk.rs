@@ -43,12 +43,14 @@ impl ChunkWriter {
     }
 
     /// How many calls were written.
+    #[inline]
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
     }
 
     /// How many bytes they take.
+    #[inline]
     #[must_use]
     pub fn byte_len(&self) -> usize {
         self.encoder.len()
@@ -58,6 +60,7 @@ impl ChunkWriter {
     ///
     /// # Errors
     /// What `encode` says.
+    #[inline]
     pub fn write<E>(
         &mut self,
         encode: impl FnOnce(&mut Encoder) -> Result<(), E>,
@@ -102,6 +105,7 @@ pub struct ChunkReader<'a> {
 
 impl<'a> ChunkReader<'a> {
     /// The calls of `payload`.
+    #[inline]
     #[must_use]
     pub fn new(payload: &'a [u8]) -> Self {
         ChunkReader {
@@ -110,6 +114,7 @@ impl<'a> ChunkReader<'a> {
     }
 
     /// What has not been read yet.
+    #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.input.rest()
@@ -119,6 +124,7 @@ impl<'a> ChunkReader<'a> {
 impl<'a> Iterator for ChunkReader<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let len = self.input.take_len().ok()?;
         self.input.take(len).ok()

@@ -52,6 +52,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The same, where values may take descriptors that came with the bytes.
+    #[inline]
     #[must_use]
     pub fn with_attached(mut self, attached: &'a Attached) -> Self {
         self.attached = Some(attached);
@@ -64,6 +65,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// What has not been read yet, in place: nothing of a segment.
+    #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         match self.source {
@@ -88,6 +90,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Says that the next item of the payload begins here.
+    #[inline]
     pub fn begin_item(&mut self) {
         self.item_start = self.position;
     }

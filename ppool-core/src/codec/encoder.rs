@@ -105,6 +105,7 @@ impl Encoder {
     }
 
     /// What was written, if it is not in a segment; else the end of it.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -139,6 +140,7 @@ impl Encoder {
     }
 
     /// Whether values attached descriptors.
+    #[inline]
     #[must_use]
     pub fn has_descriptors(&self) -> bool {
         !self.descriptors.is_empty()
@@ -150,6 +152,7 @@ impl Encoder {
     }
 
     /// Starts again with the same buffer, without one that is larger than `keep`.
+    #[inline]
     pub fn clear(&mut self, keep: usize) {
         self.bytes.clear();
         if self.bytes.capacity() > keep {
@@ -167,11 +170,13 @@ impl Encoder {
     }
 
     /// Begins the next item of the payload here.
+    #[inline]
     pub fn begin_item(&mut self) {
         self.item_start = self.len();
     }
 
     /// Where the payload ends now.
+    #[inline]
     pub(super) fn mark(&self) -> Mark {
         Mark {
             len: self.bytes.len(),
@@ -180,6 +185,7 @@ impl Encoder {
     }
 
     /// Takes back everything after `mark`: a half-written item.
+    #[inline]
     pub(super) fn go_back(&mut self, mark: Mark) {
         if self.front.take().is_some() {
             debug_assert_eq!(mark.len, 0, "segments have one item");
@@ -235,6 +241,7 @@ impl Encoder {
     }
 
     /// Replaces the length that was put at `at` by how many bytes have come after it.
+    #[inline]
     pub(super) fn patch_len(&mut self, at: usize) {
         let start = at + size_of::<u64>();
         let len = (self.bytes.len() - start) as u64;

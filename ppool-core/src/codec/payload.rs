@@ -88,6 +88,7 @@ impl Payload {
     }
 
     /// The bytes in a segment, if that is where they are.
+    #[inline]
     #[must_use]
     pub fn stored(&self) -> Option<&Stored> {
         match &self.0 {
@@ -97,6 +98,7 @@ impl Payload {
     }
 
     /// The bytes, unless they are in a segment.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.0 {

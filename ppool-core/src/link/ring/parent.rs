@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How many calls lie before a worker that sleeps at most, when they may.
-const LYING: u32 = 16;
+pub(super) const LYING: u32 = 16;
 
 /// How many records one turn takes at most.
 const TURN: usize = 1024;
@@ -120,6 +120,11 @@ impl RingLink {
             .as_ref()
             .expect("nothing was booted")
             .as_fd()
+    }
+
+    #[cfg(test)]
+    pub(super) fn worker_sleeps(&self) -> bool {
+        self.region.worker_bell().is_announced()
     }
 
     /// Queues a call, unless there is no room for it.

@@ -13,7 +13,7 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{RingCall, RingCalls, RingControl, RingLink, RingResults, attach};
+use super::{RingCall, RingCalls, RingControl, RingLink, RingResults, attach, parent::LYING};
 use crate::{
     codec::{Encoder, attach::Attached, segment::Stored},
     ids::WorkId,
@@ -387,6 +387,41 @@ fn a_worker_that_sleeps_is_woken_by_a_call_and_by_the_end() {
         }
         control.end();
         assert_eq!(worker.join().unwrap(), 400);
+    });
+}
+
+#[test]
+fn calls_may_lie_before_a_worker_that_sleeps_until_they_are_some_or_it_is_woken() {
+    watched(|| {
+        let (mut parent, _socket, (mut calls, mut results, control)) = ends();
+        let worker = thread::spawn(move || {
+            while let Some(call) = calls.next().unwrap() {
+                let item = call.item();
+                let value = &mut encoded(b"");
+                results.value(item.work_id, 1, 0, value).unwrap();
+                calls.release(call, 0);
+                results.publish().unwrap();
+            }
+        });
+        parent.set_lazy(true);
+        for by_number in [false, true] {
+            while !parent.worker_sleeps() {
+                thread::yield_now();
+            }
+            let few = if by_number { LYING } else { 3 };
+            for id in 0..few - 1 {
+                send(&mut parent, u64::from(id));
+            }
+            assert!(parent.worker_sleeps());
+            send(&mut parent, u64::from(few - 1));
+            if !by_number {
+                assert!(parent.worker_sleeps());
+                parent.ring();
+            }
+            collect(&mut parent, few as usize);
+        }
+        control.end();
+        worker.join().unwrap();
     });
 }
 
