@@ -21,7 +21,7 @@ use ppool_core::{
 use crate::{
     ends::{Calls, Results},
     invoke::invoke,
-    output,
+    limits, output,
     panic::{self, Running},
     state, stopping,
 };
@@ -98,9 +98,9 @@ fn run_one<C: Calls>(
 ) -> io::Result<()> {
     let id = item_id(C::item(&call), 0);
     let attached = C::take_attached(&mut call);
-    stopping::begins(id, true);
-    let ended = run_item(entry, id, calls.arguments(&call), &attached, output);
-    stopping::ends();
+    begin(entry, id, true);
+    let ended = run_item(entry, id.index, calls.arguments(&call), &attached, output);
+    end();
     // What no argument took is closed before the parent hears of the end.
     drop(attached);
     C::free_arguments(&mut call);
@@ -130,17 +130,16 @@ fn run_several<C: Calls>(
     while let Some(range) = items {
         let begun = Instant::now();
         let count = range.len() as u64;
-        stopping::begins(item_id(item, range.start), count == 1);
+        begin(known.entry, item_id(item, range.start), count == 1);
         for index in range {
-            let id = item_id(item, index);
             // A chunk that is cut short, which the parent doesn't send, decodes to errors.
             let args = chunk.next().unwrap_or_default();
-            match run_item(known.entry, id, args, &attached, output) {
-                Ended::Value => results.add_value(id, output)?,
-                other => other.tell(id, results)?,
+            match run_item(known.entry, index, args, &attached, output) {
+                Ended::Value => results.add_value(item_id(item, index), output)?,
+                other => other.tell(item_id(item, index), results)?,
             }
         }
-        stopping::ends();
+        end();
         let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         spent += took;
         group = next_group(group, took / count.max(1));
@@ -192,27 +191,41 @@ impl Ended {
     }
 }
 
+/// Items of a call begin, `first` the first of them.
+fn begin(entry: &TaskEntry, first: ItemId, is_alone: bool) {
+    stopping::begins(first, is_alone);
+    panic::now(Running::Call {
+        work_id: first.work_id,
+        attempt: first.attempt,
+    });
+    output::call_begins(first.work_id, entry.key());
+    state::calls_begin(first.attempt);
+}
+
+/// They have ended.
+fn end() {
+    state::calls_end();
+    output::call_ends();
+    panic::now(Running::Nothing);
+    stopping::ends();
+}
+
 #[inline]
 fn run_item(
     entry: &TaskEntry,
-    id: ItemId,
+    index: u32,
     args: &[u8],
     attached: &Attached,
     value: &mut Encoder,
 ) -> Ended {
-    panic::now(Running::Call {
-        work_id: id.work_id,
-        attempt: id.attempt,
-        index: id.index,
-    });
-    output::call_begins(id.work_id, entry.key());
-    state::call_begins(id.attempt);
+    panic::item(index);
+    limits::call_begins();
     value.clear(KEEP);
     let args = Decoder::new(args).with_attached(attached);
     let result = invoke(entry, args, value);
-    state::call_ends();
-    output::call_ends();
-    let reported = panic::now(Running::Nothing);
+    limits::call_ends();
+    state::call_is_done();
+    let reported = panic::is_reported();
     match result {
         Ok(()) => Ended::Value,
         Err(_) if reported => Ended::Reported,
@@ -220,6 +233,7 @@ fn run_item(
     }
 }
 
+#[inline]
 fn item_id(item: CallItem, index: u32) -> ItemId {
     ItemId {
         work_id: item.work_id,

@@ -38,12 +38,8 @@ pub(crate) enum Running {
     Nothing,
     /// A step of the process's life, by the task with this name.
     Step(Step, &'static str),
-    /// An item of a call.
-    Call {
-        work_id: WorkId,
-        attempt: u32,
-        index: u32,
-    },
+    /// Items of a call; which of them, [`item`] says.
+    Call { work_id: WorkId, attempt: u32 },
 }
 
 /// What a process runs beside calls.
@@ -99,6 +95,8 @@ thread_local! {
     /// There on the thread that runs tasks only.
     static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
     static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
+    /// The item of the call that is running.
+    static ITEM: Cell<u32> = const { Cell::new(0) };
     /// Whether the hook has seen a panic of what is running: whether the next two have to be looked at.
     static SEEN: Cell<bool> = const { Cell::new(false) };
     /// Whether the hook has told the parent of what is running.
@@ -192,16 +190,26 @@ pub(crate) fn leave_this_thread() {
     WATCH.set(None);
 }
 
-/// Says what runs from now on. Returns whether a panic of what ran until now was told to the parent
-/// already.
-#[inline]
-pub(crate) fn now(running: Running) -> bool {
+/// Says what runs from now on.
+pub(crate) fn now(running: Running) {
     RUNNING.set(running);
-    SEEN.replace(false) && forget_panic()
+    is_reported();
+}
+
+/// Says which item of the call runs from now on.
+#[inline]
+pub(crate) fn item(index: u32) {
+    ITEM.set(index);
+}
+
+/// Whether a panic of what ran until now was told to the parent already. It is forgotten.
+#[inline]
+pub(crate) fn is_reported() -> bool {
+    SEEN.replace(false) && forget()
 }
 
 #[cold]
-fn forget_panic() -> bool {
+fn forget() -> bool {
     NOTED.take();
     REPORTED.replace(false)
 }
@@ -272,14 +280,10 @@ fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
                 Step::Finalizer => FromWorker::FinalizerFailed(text),
             }
         }
-        Running::Call {
+        Running::Call { work_id, attempt } => FromWorker::Result(ResultItem {
             work_id,
             attempt,
-            index,
-        } => FromWorker::Result(ResultItem {
-            work_id,
-            attempt,
-            index,
+            index: ITEM.get(),
             // The parent sends nothing more to a worker that is about to abort.
             outcome: CallOutcome::Panicked(panic.fatal()),
         }),

@@ -14,8 +14,6 @@ use std::{
 
 use ppool_core::ids::WorkerId;
 
-use crate::limits;
-
 /// Which worker a task runs in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -61,14 +59,18 @@ pub(crate) fn become_worker(worker: WorkerId) {
     let _ = WORKER.set(worker);
 }
 
-pub(crate) fn call_begins(attempt: u32) {
-    limits::call_begins();
+/// Calls begin that were tried so often before.
+pub(crate) fn calls_begin(attempt: u32) {
     ATTEMPT.store(attempt, Relaxed);
 }
 
-pub(crate) fn call_ends() {
-    limits::call_ends();
+pub(crate) fn calls_end() {
     ATTEMPT.store(0, Relaxed);
+}
+
+/// One of them is done.
+#[inline]
+pub(crate) fn call_is_done() {
     // One thread runs calls, so nothing comes between the two.
     CALLS_DONE.store(CALLS_DONE.load(Relaxed) + 1, Relaxed);
 }

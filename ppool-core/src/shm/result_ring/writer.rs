@@ -93,9 +93,7 @@ impl ResultWriter {
         let [first, second] = parts;
         let added = first.len() + second.len();
         if self.open.is_none() {
-            // What is noted of an open record counts only right behind `tail`.
-            self.publish();
-            self.open = Some(self.open(head, added)?);
+            self.begin(head, added)?;
         }
         let Some(open) = &mut self.open else {
             return Err(NoRoom);
@@ -156,7 +154,10 @@ impl ResultWriter {
     }
 
     /// Begins a record with room for a result of `len` bytes, and for more if there is.
-    fn open(&mut self, head: RecordHead, len: usize) -> Result<Open, NoRoom> {
+    #[cold]
+    fn begin(&mut self, head: RecordHead, len: usize) -> Result<(), NoRoom> {
+        // What is noted of an open record counts only right behind `tail`.
+        self.publish();
         let at = self.make_room(len)?;
         // What a pad has skipped must not lie between `tail` and the open record.
         self.publish();
@@ -173,14 +174,15 @@ impl ResultWriter {
         let behind = whole - wrapped(self.staged, whole);
         let used = usize::try_from(self.staged - self.head).unwrap_or(whole);
         let room = self.layout.max_record().min(behind).min(whole - used);
-        Ok(Open {
+        self.open = Some(Open {
             kind: head.kind,
             count: 0,
             len: 0,
             // All of these are multiples of 8, and so is what is left.
             limit: room - HEAD_LEN,
             at: at + HEAD_LEN,
-        })
+        });
+        Ok(())
     }
 
     /// Where a record of `len` bytes begins; pads the ring's end when it doesn't fit there.
