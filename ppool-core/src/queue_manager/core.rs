@@ -9,6 +9,7 @@ use std::{sync::MutexGuard, task::Waker, time::Duration};
 
 use super::{
     Cargo, LostCall, QueueManager,
+    burst::Burst,
     effect::{Effect, Refusal, StopSignal},
     engine::Engine,
     finalizers::FinalizerFailures,
@@ -21,14 +22,6 @@ use crate::{
     ids::WorkerId,
     wire::FromWorker,
 };
-
-/// It is a [burst](Core::is_burst) when so many results have come together, and came faster than one in
-/// this time.
-const MANY: u32 = 4;
-const BETWEEN: Duration = Duration::from_micros(20);
-
-/// In a burst, a submitter looks after the links each time that so many calls were submitted.
-const LOOK_EACH: u32 = 16;
 
 /// What the lock guards.
 pub(super) struct Core {
@@ -44,13 +37,7 @@ pub(super) struct Core {
     pub(super) messages: Vec<FromWorker>,
     /// How many threads look after the links for a while, because they wait for a call.
     pub(super) helpers: u32,
-    /// How many results came since this time.
-    pub(super) came: u32,
-    counted_at: Duration,
-    /// Whether they came so fast, as of then, that nobody is to be woken for a single call.
-    pub(super) burst: bool,
-    /// How many calls were submitted since then.
-    pub(super) submitted: u32,
+    pub(super) burst: Burst,
     /// How many processors there are.
     pub(super) cores: usize,
     /// Workers that the queue-manager thread has to start.
@@ -115,10 +102,7 @@ impl Core {
             workers: (0..limits.max_workers).map(|_| None).collect(),
             messages: Vec::new(),
             helpers: 0,
-            came: 0,
-            counted_at: Duration::ZERO,
-            burst: false,
-            submitted: 0,
+            burst: Burst::default(),
             cores,
             spawns: Vec::new(),
             stopped_early: Vec::new(),
@@ -142,22 +126,11 @@ impl Core {
         self.reactor.unresolved() == 0 && self.running_hooks == 0
     }
 
-    /// Whether results come so fast that to wake somebody for each would cost more than the calls. If
-    /// so, the queue-manager thread may nap, as long as nothing and nobody waits for it: submitters look
-    /// after the links, and give their workers what waits.
+    /// Whether the queue-manager thread, which has nothing to do, may nap instead of sleeping.
     pub(super) fn may_nap(&mut self, now: Duration) -> bool {
-        let came = std::mem::take(&mut self.came);
-        let submitted = std::mem::take(&mut self.submitted);
-        let passed = now.saturating_sub(std::mem::replace(&mut self.counted_at, now));
-        let nobody_waits = self.waiting_for_room == 0 && self.onlookers == 0;
-        self.burst = came >= MANY && passed < BETWEEN * came && nobody_waits;
-        self.burst && (submitted >= LOOK_EACH || self.reactor.pending() == 0)
-    }
-
-    /// A call was submitted; whether it is the submitter's turn to look after the links.
-    pub(super) fn is_turn_to_look(&mut self) -> bool {
-        self.submitted = self.submitted.wrapping_add(1);
-        self.burst && self.submitted.is_multiple_of(LOOK_EACH)
+        let is_awaited = self.waiting_for_room > 0 || self.onlookers > 0;
+        let has_pending = self.reactor.pending() > 0;
+        self.burst.allows_nap(now, is_awaited, has_pending)
     }
 
     /// Somebody waits for what the queue-manager thread does.

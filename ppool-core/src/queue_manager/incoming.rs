@@ -1,6 +1,6 @@
 //! What comes from workers: processes that start, messages, ends.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, time::Duration};
 
 use super::{
     QueueManager,
@@ -63,7 +63,7 @@ impl QueueManager {
             return;
         };
         let state = worker.link.drive(&mut messages);
-        self.messages(core, id, messages);
+        self.messages(core, id, messages.into_iter());
         match state {
             Ok(LinkState::Open) => core.watch(id),
             // A link that fails is of no more use than a closed one.
@@ -83,11 +83,8 @@ impl QueueManager {
             let id = worker.id;
             let mut messages = std::mem::take(&mut core.messages);
             let taken = worker.link.take_results(&mut messages);
-            core.came = core
-                .came
-                .saturating_add(u32::try_from(messages.len()).unwrap_or(u32::MAX));
-            for message in messages.drain(..) {
-                self.message(core, id, message);
+            if !messages.is_empty() {
+                self.messages(core, id, messages.drain(..));
             }
             core.messages = messages;
             if taken.is_err() {
@@ -135,7 +132,7 @@ impl QueueManager {
         };
         // What it sent before it died comes first; what can't be understood of it is lost with it.
         let _ = worker.link.take_rest(&mut messages);
-        self.messages(core, id, messages);
+        self.messages(core, id, messages.into_iter());
         let running = core.reactor.running(id);
         if self.settings.boot.limits.own_group
             && let Some(worker) = core.worker(id)
@@ -181,14 +178,15 @@ impl QueueManager {
         reactor.exited(id, &exit, started, now, effects);
     }
 
-    fn messages(&self, core: &mut Core, id: WorkerId, messages: Vec<FromWorker>) {
+    /// A worker's messages have come, all of them now.
+    fn messages(&self, core: &mut Core, id: WorkerId, messages: impl Iterator<Item = FromWorker>) {
+        let now = self.now();
         for message in messages {
-            self.message(core, id, message);
+            self.message(core, id, message, now);
         }
     }
 
-    fn message(&self, core: &mut Core, id: WorkerId, message: FromWorker) {
-        let now = self.now();
+    fn message(&self, core: &mut Core, id: WorkerId, message: FromWorker, now: Duration) {
         core.measure(id, &message, now);
         let Core {
             reactor, effects, ..
@@ -204,7 +202,10 @@ impl QueueManager {
                 let cause = BrokenPool::new(format!("a worker could not start: {message}"));
                 reactor.start_failed(id, cause, now, effects);
             }
-            FromWorker::Result(result) => self.result(core, id, result),
+            FromWorker::Result(result) => {
+                core.burst.result_came();
+                self.result(core, id, result, now);
+            }
             FromWorker::FinalizerFailed(message) => self.finalizer_ended(core, id, Some(message)),
             FromWorker::Bye => self.finalizer_ended(core, id, None),
             // The last two are a template's.

@@ -158,7 +158,7 @@ impl QueueManager {
             reactor, effects, ..
         } = &mut *core;
         let submitted = reactor.submit(cargo, terms, now, effects);
-        if core.is_turn_to_look() {
+        if core.burst.call_submitted() {
             self.look(&mut core);
         }
         self.settle(core);

@@ -15,6 +15,7 @@
 //! Invariants: QM-1 (nothing in here blocks on a worker), QM-2 (one wait point, in `event_loop`).
 
 mod at_exit;
+mod burst;
 mod cargo;
 mod core;
 mod effect;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     codec::Values,
-    ids::{WorkId, WorkerId},
+    ids::{ItemId, WorkId, WorkerId},
     wire::{CallOutcome, ResultItem},
 };
 
@@ -27,7 +27,13 @@ struct Run {
 
 impl QueueManager {
     /// Calls have ended.
-    pub(super) fn result(&self, core: &mut Core, worker: WorkerId, result: ResultItem) {
+    pub(super) fn result(
+        &self,
+        core: &mut Core,
+        worker: WorkerId,
+        result: ResultItem,
+        now: Duration,
+    ) {
         let ResultItem {
             work_id,
             attempt,
@@ -41,7 +47,14 @@ impl QueueManager {
                 bytes,
                 spent,
             } => (Values::chunk(bytes, count), spent),
-            outcome => return self.failure(core, worker, work_id, attempt, index, outcome),
+            outcome => {
+                let item = ItemId {
+                    work_id,
+                    attempt,
+                    index,
+                };
+                return self.failure(core, worker, item, outcome, now);
+            }
         };
         let run = Run {
             work_id,
@@ -50,7 +63,7 @@ impl QueueManager {
             values,
             spent: (spent > 0).then_some(Duration::from_nanos(spent)),
         };
-        self.values(core, worker, run);
+        self.values(core, worker, run, now);
     }
 
     /// A call has ended without a value.
@@ -58,23 +71,24 @@ impl QueueManager {
         &self,
         core: &mut Core,
         worker: WorkerId,
-        work_id: WorkId,
-        attempt: u32,
-        index: u32,
+        item: ItemId,
         outcome: CallOutcome,
+        now: Duration,
     ) {
-        let calls = Calls { index, count: 1 };
-        let now = self.now();
+        let calls = Calls {
+            index: item.index,
+            count: 1,
+        };
         let Core {
             reactor, effects, ..
         } = &mut *core;
         if matches!(&outcome, CallOutcome::Panicked(panic) if panic.fatal) {
             reactor.dying(worker, now);
         }
-        let accepted = reactor.result(worker, work_id, attempt, calls, now, effects);
+        let accepted = reactor.result(worker, item.work_id, item.attempt, calls, now, effects);
         if let Some(Accepted::Value { cargo, index, ran }) = accepted {
             reactor.was_error();
-            let outcome = outcome_of(cargo.entry, work_id, outcome);
+            let outcome = outcome_of(cargo.entry, item.work_id, outcome);
             cargo.sink.resolve(index, outcome, &mut core.hooks);
             if let Some(time) = ran {
                 cargo.sink.ran(time);
@@ -83,8 +97,7 @@ impl QueueManager {
     }
 
     /// Calls have ended with values.
-    fn values(&self, core: &mut Core, worker: WorkerId, mut run: Run) {
-        let now = self.now();
+    fn values(&self, core: &mut Core, worker: WorkerId, mut run: Run, now: Duration) {
         let id = run.work_id;
         let Core {
             reactor, effects, ..
