@@ -1,5 +1,6 @@
 //! Tasks that are `async`: the worker drives them on a runtime of its own.
 #![forbid(unsafe_code)]
+#![cfg(feature = "tokio")]
 
 mod common;
 

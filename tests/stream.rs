@@ -1,5 +1,6 @@
 //! The results of an `imap` as a stream.
 #![forbid(unsafe_code)]
+#![cfg(feature = "stream")]
 
 mod common;
 
