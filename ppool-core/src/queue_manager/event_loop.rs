@@ -2,7 +2,8 @@
 //!
 //! It wakes for four reasons: a worker's link has something, somebody submitted or shut down (the
 //! wake-up), a worker has exited (its pidfd), a deadline has passed. With nothing of that, it
-//! sleeps and makes no system call.
+//! sleeps and makes no system call. In a burst of small calls it naps instead: it looks again after a
+//! millisecond, and workers don't ring for it.
 //!
 //! QM-2: interest in a process's exit is registered before anything is asked of it, and the
 //! wake-up is level-triggered, so that nothing that happens between a look and the sleep is lost.
