@@ -10,6 +10,8 @@ use std::{
 };
 
 use super::record;
+#[cfg(test)]
+use crate::shm::bell::Bell;
 use crate::{
     codec::Payload,
     ids::{ItemId, WorkId},
@@ -123,8 +125,8 @@ impl RingLink {
     }
 
     #[cfg(test)]
-    pub(super) fn worker_sleeps(&self) -> bool {
-        self.region.worker_bell().is_announced()
+    pub(super) fn worker_bell(&self) -> Bell<'_> {
+        self.region.worker_bell()
     }
 
     /// Queues a call, unless there is no room for it.

@@ -392,37 +392,24 @@ fn a_worker_that_sleeps_is_woken_by_a_call_and_by_the_end() {
 
 #[test]
 fn calls_may_lie_before_a_worker_that_sleeps_until_they_are_some_or_it_is_woken() {
-    watched(|| {
-        let (mut parent, _socket, (mut calls, mut results, control)) = ends();
-        let worker = thread::spawn(move || {
-            while let Some(call) = calls.next().unwrap() {
-                let item = call.item();
-                let value = &mut encoded(b"");
-                results.value(item.work_id, 1, 0, value).unwrap();
-                calls.release(call, 0);
-                results.publish().unwrap();
-            }
-        });
-        parent.set_lazy(true);
-        for by_number in [false, true] {
-            while !parent.worker_sleeps() {
-                thread::yield_now();
-            }
-            let few = if by_number { LYING } else { 3 };
-            for id in 0..few - 1 {
-                send(&mut parent, u64::from(id));
-            }
-            assert!(parent.worker_sleeps());
-            send(&mut parent, u64::from(few - 1));
-            if !by_number {
-                assert!(parent.worker_sleeps());
-                parent.ring();
-            }
-            collect(&mut parent, few as usize);
-        }
-        control.end();
-        worker.join().unwrap();
-    });
+    // Nobody takes them, so that nothing but the parent takes the announcement down.
+    let (mut parent, _socket, _ends) = ends();
+    parent.set_lazy(true);
+    parent.worker_bell().announce();
+    for id in 1..u64::from(LYING) {
+        send(&mut parent, id);
+        assert!(parent.worker_bell().is_announced());
+    }
+    send(&mut parent, u64::from(LYING));
+    assert!(!parent.worker_bell().is_announced());
+
+    parent.worker_bell().announce();
+    parent.ring();
+    assert!(parent.worker_bell().is_announced(), "there is nothing new");
+    send(&mut parent, 100);
+    assert!(parent.worker_bell().is_announced());
+    parent.ring();
+    assert!(!parent.worker_bell().is_announced());
 }
 
 #[test]
