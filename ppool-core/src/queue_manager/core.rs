@@ -165,8 +165,8 @@ impl Core {
 
     /// Says that somebody looks after the links, so that no worker need ring.
     pub(super) fn tend_links(&mut self) {
-        self.ring();
         for worker in self.workers.iter_mut().flatten() {
+            worker.link.ring();
             worker.link.wake_up();
         }
     }
