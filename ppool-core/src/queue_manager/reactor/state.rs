@@ -173,6 +173,8 @@ pub(super) struct Row {
     pub(super) measured_at: Duration,
     /// Whether its link was closed while it was ready for calls.
     pub(super) lost_link: bool,
+    /// Whether it has said that it ends by itself, after the last call that it runs.
+    pub(super) dying: bool,
     /// How many workers in a row have died that had done nothing.
     pub(super) fruitless_deaths: u32,
     /// When the first of these did.
@@ -197,6 +199,7 @@ impl Row {
             first_memory: None,
             measured_at: Duration::ZERO,
             lost_link: false,
+            dying: false,
             fruitless_deaths: 0,
             first_death: Duration::ZERO,
         }
@@ -211,6 +214,7 @@ impl Row {
         self.retiring = false;
         self.first_memory = None;
         self.lost_link = false;
+        self.dying = false;
     }
 
     /// Whether a worker can be started in it.

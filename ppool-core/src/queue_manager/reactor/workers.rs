@@ -261,12 +261,15 @@ impl<C: Clone> Reactor<C> {
         }
     }
 
-    /// The worker says that its process ends by itself now: it gets nothing more.
+    /// The worker says that its process ends by itself now, in the call whose result comes with that: it
+    /// gets nothing more, and begins nothing more.
     pub(crate) fn dying(&mut self, worker: WorkerId, now: Duration) {
         let deadline = now + self.limits.grace;
-        if let Some(row) = self.row(worker)
-            && matches!(row.state, State::Ready | State::Asked { .. })
-        {
+        let Some(row) = self.row(worker) else {
+            return;
+        };
+        row.dying = true;
+        if matches!(row.state, State::Ready | State::Asked { .. }) {
             row.state = State::Leaving { deadline };
             self.idle.retain(|&slot| slot != worker.slot);
         }
@@ -308,7 +311,8 @@ impl<C: Clone> Reactor<C> {
         // A call whose arguments alone are too much is never read, and would be the end of each
         // worker that gets it.
         let limit_passed = limit_passed(&self.limits, exit).is_some();
-        let is_lost = first.is_some_and(|id| started || limit_passed || self.is_lost_unread(id));
+        let is_lost = !self.rows[worker.slot.0 as usize].dying
+            && first.is_some_and(|id| started || limit_passed || self.is_lost_unread(id));
         let running = if is_lost { in_flight.pop_front() } else { None };
         let row = &self.rows[worker.slot.0 as usize];
         let was_ready = before == State::Ready || row.lost_link;

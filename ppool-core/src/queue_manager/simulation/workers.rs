@@ -179,10 +179,38 @@ impl World {
             0 | 1 => {
                 self.tell(|world, effects| world.reactor.link_closed(worker, world.now, effects))
             }
-            2 => self.tell(|world, _| world.reactor.dying(worker, world.now)),
+            2 => self.panic_fatally(worker),
             _ => {}
         }
         self.die(worker, signal(11));
+    }
+
+    /// The call that runs ends with a panic that the process does not survive. The next one of its chunk
+    /// does not begin.
+    fn panic_fatally(&mut self, worker: WorkerId) {
+        let process = self.processes.get_mut(&worker).expect("it was just there");
+        let Some(held) = process.calls.front_mut().filter(|held| held.begun) else {
+            return;
+        };
+        let (id, attempt, index) = (held.id, held.attempt, held.next);
+        let calls = Calls {
+            index: index - held.first,
+            count: 1,
+        };
+        held.next += 1;
+        held.begun = false;
+        if held.next == held.end {
+            process.calls.pop_front();
+        }
+        let accepted = self.tell(|world, effects| {
+            world.reactor.dying(worker, world.now);
+            world
+                .reactor
+                .result(worker, id, attempt, calls, world.now, effects)
+        });
+        if let Some(Accepted::Value { cargo, index, .. }) = accepted {
+            self.resolve(cargo, index);
+        }
     }
 
     pub(super) fn die(&mut self, worker: WorkerId, how: ExitHow) {
