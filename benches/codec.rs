@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ppool_core::codec::{
-    ByCbor, ByPlainSlice, ByRaw, ChunkReader, ChunkWriter, Decoder, Encoder, Lane, Probe,
+    ByCbor, ByPlainSlice, ByRaw, ChunkReader, ChunkWriter, Decoder, Encoder, Lane, Probe, Spacing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,7 @@ fn chunk(c: &mut Criterion) {
     let mut group = c.benchmark_group("codec/chunk of 1000 u64");
     group.throughput(Throughput::Elements(1000));
     let write = || {
-        let mut chunk = ChunkWriter::new(true);
+        let mut chunk = ChunkWriter::new(Some(Spacing::Lengths));
         for n in 0..1000 {
             chunk
                 .write(|out| lane.encode(&n, out))
@@ -115,7 +115,7 @@ fn chunk(c: &mut Criterion) {
         b.iter_batched(
             write,
             |payload| {
-                let calls = ChunkReader::new(payload.bytes());
+                let calls = ChunkReader::new(payload.bytes(), Spacing::Lengths);
                 calls
                     .map(|call| lane.decode(&mut Decoder::new(call)).expect("a number"))
                     .fold(0, u64::wrapping_add)

@@ -226,7 +226,8 @@ pub mod __private {
     };
     pub use ppool_core::linkme;
     pub use ppool_core::task::{
-        Callable, Invocation, InvokeError, ObjectTask, TASKS, Task, TaskEntry, TaskObject, Travels,
+        Callable, Form, Invocation, Invocations, InvokeError, ObjectTask, TASKS, Task, TaskEntry,
+        TaskObject, Travels,
     };
     #[cfg(feature = "tokio")]
     pub use ppool_worker::block_on;

@@ -109,6 +109,7 @@ impl Registration<'_> {
             false => quote!(#function(#(#pass),*)),
         };
         quote! {
+            #[inline(always)]
             fn invoke(
                 __call: &mut ::ppool::__private::Invocation<'_>,
             ) -> ::std::result::Result<(), ::ppool::__private::InvokeError> {
@@ -118,11 +119,18 @@ impl Registration<'_> {
                 let __result = #call;
                 __call.result(&<#task as ::ppool::__private::Task>::output_lane(), &__result)
             }
+
+            fn invoke_each(
+                __calls: &mut ::ppool::__private::Invocations<'_>,
+            ) -> ::std::result::Result<(), ::ppool::__private::InvokeError> {
+                __calls.each(invoke)
+            }
         }
     }
 
     /// The value of the registry's entry.
     fn entry(&self) -> TokenStream {
+        let task = &self.task;
         let signature = &self.signature;
         let names = self.parameters.iter().map(|parameter| &parameter.name);
         let name = match &self.options.name {
@@ -149,6 +157,7 @@ impl Registration<'_> {
                 invoke,
                 ::ppool::__private::hook,
             )
+            .with_several(::ppool::__private::Form::of::<#task>, invoke_each)
             #timeout
             #retries
         }

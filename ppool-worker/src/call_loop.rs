@@ -9,18 +9,18 @@
 //! [`GROUP_NANOS`], by the last group's time, so that a clock is read, and the parent told, rarely for
 //! short items and for each of the long ones.
 
-use std::{io, time::Instant};
+use std::{io, ops::Range, time::Instant};
 
 use ppool_core::{
-    codec::{ChunkReader, Decoder, Encoder, attach::Attached},
+    codec::{ChunkReader, Decoder, Encoder, Spacing, attach::Attached},
     ids::ItemId,
-    task::{Registry, TaskEntry, TaskKey},
+    task::{Form, Invocations, Registry, TaskEntry, TaskKey},
     wire::{CallItem, CallOutcome, NO_PARAMETER, ResultItem},
 };
 
 use crate::{
     ends::{Calls, Results},
-    invoke::invoke,
+    invoke::{invoke, invoke_each},
     limits, output,
     panic::{self, Running},
     state, stopping,
@@ -74,6 +74,7 @@ pub(crate) fn run<C: Calls>(
 struct Known {
     key: TaskKey,
     entry: &'static TaskEntry,
+    form: Form,
     /// How many of its items make a group.
     group: u32,
 }
@@ -83,6 +84,7 @@ impl Known {
         Known {
             key: entry.key(),
             entry,
+            form: entry.form(),
             group: 1,
         }
     }
@@ -125,13 +127,13 @@ fn run_several<C: Calls>(
     let mut spent = 0;
     // For all items: the numbers of descriptors are those of the whole call.
     let attached = C::take_attached(&mut call);
-    let mut chunk = ChunkReader::new(calls.arguments(&call));
+    let mut chunk = ChunkReader::new(calls.arguments(&call), Spacing::of(known.form.args));
     let mut items = calls.claim_items(&call, group);
     while let Some(range) = items {
         let begun = Instant::now();
         let count = range.len() as u64;
         begin(known.entry, item_id(item, range.start), count == 1);
-        for index in range {
+        for index in run_even(known, item, range, &mut chunk, results, output)? {
             // A chunk that is cut short, which the parent doesn't send, decodes to errors.
             let args = chunk.next().unwrap_or_default();
             match run_item(known.entry, index, args, &attached, output) {
@@ -155,6 +157,53 @@ fn run_several<C: Calls>(
     Ok(group)
 }
 
+/// Runs the items of a group in one go, if they are of a fixed form; returns those that are to be run one
+/// by one.
+fn run_even(
+    known: Known,
+    item: CallItem,
+    range: Range<u32>,
+    chunk: &mut ChunkReader<'_>,
+    results: &mut impl Results,
+    output: &mut Encoder,
+) -> io::Result<Range<u32>> {
+    let Form {
+        args: Some(args),
+        result: Some(each),
+    } = known.form
+    else {
+        return Ok(range);
+    };
+    if limits::are_at_calls() {
+        return Ok(range);
+    }
+    output.clear(KEEP);
+    let Range { start, end } = range;
+    let mut index = start;
+    while index < end {
+        let first = item_id(item, index);
+        let Some(places) = results.places(first, each)? else {
+            break;
+        };
+        let count = places.room().min(end - index);
+        panic::item(index);
+        let done = state::done_in_one_go();
+        let invocations = Invocations::new((chunk.rest(), args), count, output, places, done);
+        let ended = invoke_each(known.entry, invocations);
+        let done = state::one_go_is_over();
+        results.placed(done, each);
+        index += done;
+        chunk.skip_even(done);
+        if let Err(outcome) = ended {
+            chunk.skip_even(1);
+            state::call_is_done();
+            Ended::failed(outcome).tell(item_id(item, index), results)?;
+            index += 1;
+        }
+    }
+    Ok(index..end)
+}
+
 /// How long the next group should be, when an item took this many nanoseconds.
 fn next_group(group: u32, nanos: u64) -> u32 {
     let fitting = GROUP_NANOS / nanos.max(1);
@@ -175,6 +224,15 @@ enum Ended {
 }
 
 impl Ended {
+    /// An item has failed.
+    #[cold]
+    fn failed(outcome: CallOutcome) -> Self {
+        match panic::is_reported() {
+            true => Ended::Reported,
+            false => Ended::Other(outcome),
+        }
+    }
+
     /// Tells of an end that is no value.
     #[cold]
     fn tell(self, id: ItemId, results: &mut impl Results) -> io::Result<()> {
@@ -225,11 +283,12 @@ fn run_item(
     let result = invoke(entry, args, value);
     limits::call_ends();
     state::call_is_done();
-    let reported = panic::is_reported();
     match result {
-        Ok(()) => Ended::Value,
-        Err(_) if reported => Ended::Reported,
-        Err(outcome) => Ended::Other(outcome),
+        Ok(()) => {
+            panic::is_reported();
+            Ended::Value
+        }
+        Err(outcome) => Ended::failed(outcome),
     }
 }
 

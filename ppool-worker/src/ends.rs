@@ -12,7 +12,7 @@ pub(crate) use queue::{QueuedCall, QueuedCalls, SocketResults, Work};
 use std::{io, ops::Range, sync::Arc};
 
 use ppool_core::{
-    codec::{Encoder, attach::Attached, segment::Segments},
+    codec::{Encoder, Places, attach::Attached, segment::Segments},
     ids::ItemId,
     wire::{CallItem, ResultItem},
 };
@@ -59,6 +59,15 @@ pub(crate) trait Results {
 
     /// The value of an item of a call of several.
     fn add_value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()>;
+
+    /// The places of values of `each` bytes, of a call's items from this one on: at least one. `None`
+    /// where there are none: then [`add_value`](Results::add_value) takes them.
+    fn places(&mut self, _first: ItemId, _each: usize) -> io::Result<Option<Places<'_>>> {
+        Ok(None)
+    }
+
+    /// So many of the places were used.
+    fn placed(&mut self, _count: u32, _each: usize) {}
 
     /// A result that is no value.
     fn outcome(&mut self, result: ResultItem) -> io::Result<()>;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ppool_core::{
     codec::{Decoder, Encoder},
-    task::{Invocation, InvokeError, Stage, TaskEntry},
+    task::{Invocation, Invocations, InvokeError, Stage, TaskEntry},
     wire::CallOutcome,
 };
 
@@ -23,9 +23,7 @@ pub(crate) fn invoke(
     // The invocation is used after a panic only for how far it came. What else the task may leave
     // half done is its own, as on a thread.
     match catch_unwind(AssertUnwindSafe(|| entry.invoke(&mut invocation))) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(InvokeError::Decode(parameter, error))) => Err(decode(parameter, error.0)),
-        Ok(Err(InvokeError::Encode(error))) => Err(encode(error.0)),
+        Ok(ended) => ended.map_err(failed),
         Err(payload) => {
             let panic = panic::take(payload);
             Err(match invocation.stage() {
@@ -34,6 +32,30 @@ pub(crate) fn invoke(
                 Stage::Encode => encode(format!("panicked{panic}")),
             })
         }
+    }
+}
+
+/// The same for calls that follow each other, of a task whose arguments and results have a fixed form,
+/// until one fails.
+///
+/// # Errors
+/// What to tell the parent of the one that failed.
+pub(crate) fn invoke_each(
+    entry: &TaskEntry,
+    mut invocations: Invocations<'_>,
+) -> Result<(), CallOutcome> {
+    match catch_unwind(AssertUnwindSafe(|| entry.invoke_each(&mut invocations))) {
+        Ok(ended) => ended.map_err(failed),
+        // What has a fixed form is decoded and encoded without a user's code, so it is the task.
+        Err(payload) => Err(CallOutcome::Panicked(panic::take(payload))),
+    }
+}
+
+#[cold]
+fn failed(error: InvokeError) -> CallOutcome {
+    match error {
+        InvokeError::Decode(parameter, error) => decode(parameter, error.0),
+        InvokeError::Encode(error) => encode(error.0),
     }
 }
 

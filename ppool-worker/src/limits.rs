@@ -105,10 +105,16 @@ fn limit_memory(bytes: u64) -> Result<(), String> {
     memory_limit::exit_when_refused(MEMORY_LIMIT_EXIT).map_err(failed)
 }
 
+/// Whether there is anything to do at each call.
+#[inline]
+pub(crate) fn are_at_calls() -> bool {
+    AT_CALLS.load(Relaxed)
+}
+
 /// A call begins on this thread.
 #[inline]
 pub(crate) fn call_begins() {
-    if AT_CALLS.load(Relaxed) {
+    if are_at_calls() {
         begin();
     }
 }
@@ -116,7 +122,7 @@ pub(crate) fn call_begins() {
 /// It has ended.
 #[inline]
 pub(crate) fn call_ends() {
-    if AT_CALLS.load(Relaxed) {
+    if are_at_calls() {
         end();
     }
 }

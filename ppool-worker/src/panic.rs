@@ -31,6 +31,8 @@ use ppool_core::{
     wire::{CallOutcome, FromWorker, ResultItem},
 };
 
+use crate::state;
+
 /// What the call thread is doing: whom a panic that can't unwind has to be told for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Running {
@@ -95,7 +97,7 @@ thread_local! {
     /// There on the thread that runs tasks only.
     static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
     static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
-    /// The item of the call that is running.
+    /// The item of the call that is running, or the first of those that run in one go.
     static ITEM: Cell<u32> = const { Cell::new(0) };
     /// Whether the hook has seen a panic of what is running: whether the next two have to be looked at.
     static SEEN: Cell<bool> = const { Cell::new(false) };
@@ -283,7 +285,7 @@ fn report_call(link: &dyn WorkerLink, panic: RemotePanic) {
         Running::Call { work_id, attempt } => FromWorker::Result(ResultItem {
             work_id,
             attempt,
-            index: ITEM.get(),
+            index: ITEM.get() + state::done_in_one_go().load(Relaxed),
             // The parent sends nothing more to a worker that is about to abort.
             outcome: CallOutcome::Panicked(panic.fatal()),
         }),

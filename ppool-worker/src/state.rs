@@ -34,6 +34,8 @@ pub struct WorkerInfo {
 
 static WORKER: OnceLock<WorkerId> = OnceLock::new();
 static CALLS_DONE: AtomicU64 = AtomicU64::new(0);
+/// How many more are done, of those that run in one go.
+static DONE_IN_ONE_GO: AtomicU32 = AtomicU32::new(0);
 static ATTEMPT: AtomicU32 = AtomicU32::new(0);
 
 /// Which worker this is; `None` in a process that is not a worker of a pool.
@@ -48,7 +50,7 @@ pub fn current() -> Option<WorkerInfo> {
         slot: worker.slot.0,
         generation: worker.generation.0,
         pid: std::process::id(),
-        calls_done: CALLS_DONE.load(Relaxed),
+        calls_done: CALLS_DONE.load(Relaxed) + u64::from(done_in_one_go().load(Relaxed)),
         attempt: ATTEMPT.load(Relaxed),
     })
 }
@@ -73,6 +75,19 @@ pub(crate) fn calls_end() {
 pub(crate) fn call_is_done() {
     // One thread runs calls, so nothing comes between the two.
     CALLS_DONE.store(CALLS_DONE.load(Relaxed) + 1, Relaxed);
+}
+
+/// How many are done of those that run in one go: who runs them counts.
+#[inline]
+pub(crate) fn done_in_one_go() -> &'static AtomicU32 {
+    &DONE_IN_ONE_GO
+}
+
+/// They are done, or one of them has failed; how many are done.
+pub(crate) fn one_go_is_over() -> u32 {
+    let done = DONE_IN_ONE_GO.swap(0, Relaxed);
+    CALLS_DONE.store(CALLS_DONE.load(Relaxed) + u64::from(done), Relaxed);
+    done
 }
 
 /// The values that were set, by their type.

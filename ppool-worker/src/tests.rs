@@ -13,7 +13,7 @@ use std::{
 
 use ppool_core::{
     RemoteError, RemotePanic,
-    codec::{ChunkWriter, Lane, Payload},
+    codec::{ChunkWriter, Lane, Payload, Spacing},
     link::{
         ring::RingLink,
         socket::{SocketLink, WorkerSocket},
@@ -307,7 +307,7 @@ fn a_worker_greets_runs_calls_and_says_goodbye() {
 
 /// The payload of several calls with these arguments.
 fn chunk(calls: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
-    let mut chunk = ChunkWriter::new(true);
+    let mut chunk = ChunkWriter::new(Some(Spacing::Lengths));
     for args in calls {
         chunk.write(|out| out.put(&args)).unwrap();
     }

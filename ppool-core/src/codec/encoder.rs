@@ -169,6 +169,19 @@ impl Encoder {
         self.parameter = 0;
     }
 
+    /// Forgets bytes that are nothing but that: neither in a segment, nor with descriptors.
+    #[inline]
+    pub(crate) fn restart(&mut self) {
+        debug_assert!(self.front.is_none() && self.descriptors.is_empty());
+        self.bytes.clear();
+    }
+
+    /// Makes room for so many more bytes, unless they are more than there is memory for.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        // Without it there is an error when they come.
+        let _ = self.bytes.try_reserve(bytes);
+    }
+
     /// Begins the next item of the payload here.
     #[inline]
     pub fn begin_item(&mut self) {

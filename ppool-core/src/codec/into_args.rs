@@ -6,7 +6,10 @@
 
 use serde::Serialize;
 
-use super::{CodecError, Encoder, Lane, raw::put_text};
+use super::{
+    CodecError, Encoder, Lane,
+    raw::{put_text, sum},
+};
 
 /// Something that can be passed for a parameter whose owned form is `P`.
 pub trait IntoArg<P> {
@@ -71,6 +74,9 @@ impl<T: Serialize + 'static, const N: usize> IntoArg<Vec<T>> for &[T; N] {
 pub trait ArgList {
     /// A lane for each.
     type Lanes: Copy;
+
+    /// How many bytes all arguments take together, where they always take as many.
+    fn fixed_len(lanes: &Self::Lanes) -> Option<usize>;
 }
 
 /// Something that can be passed as the arguments of a task whose parameters are `Args`.
@@ -126,6 +132,11 @@ one_parameter! {
 
 impl ArgList for () {
     type Lanes = ();
+
+    #[inline]
+    fn fixed_len(_lanes: &()) -> Option<usize> {
+        Some(0)
+    }
 }
 
 impl IntoArgs<()> for () {
@@ -137,12 +148,22 @@ impl IntoArgs<()> for () {
 
 impl<P> ArgList for (P,) {
     type Lanes = (Lane<P>,);
+
+    #[inline]
+    fn fixed_len(lanes: &(Lane<P>,)) -> Option<usize> {
+        lanes.0.fixed_len()
+    }
 }
 
 macro_rules! more_parameters {
     ($(($($parameter:ident $value:ident . $index:tt)*))*) => { $(
         impl<$($parameter),*> ArgList for ($($parameter,)*) {
             type Lanes = ($(Lane<$parameter>,)*);
+
+            #[inline]
+            fn fixed_len(lanes: &Self::Lanes) -> Option<usize> {
+                sum(&[$(lanes.$index.fixed_len()),*])
+            }
         }
 
         impl<$($parameter, $value: IntoArg<$parameter>),*> IntoArgs<($($parameter,)*)> for ($($value,)*) {

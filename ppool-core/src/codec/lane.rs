@@ -25,6 +25,9 @@ pub struct Lane<P> {
     /// that a borrowed slice can be sent and read without a `Vec` in between. (A `dyn Any`, since
     /// `P` alone doesn't name `T`.)
     slice: Option<&'static (dyn Any + Send + Sync)>,
+    /// How many bytes every value takes, where all take as many. To encode and decode those is no
+    /// business of serde, and calls nothing of a user's.
+    len: Option<usize>,
 }
 
 /// How bytes become a value of type `P`.
@@ -89,6 +92,12 @@ impl<P> Lane<P> {
         (self.decode)(input)
     }
 
+    /// How many bytes every value takes, where all take as many.
+    #[inline]
+    pub(crate) fn fixed_len(&self) -> Option<usize> {
+        self.len
+    }
+
     /// What decodes.
     pub(crate) fn decode_fn(&self) -> Decode<P> {
         self.decode
@@ -105,6 +114,7 @@ impl<P> Lane<P> {
             encode: P::put,
             decode: P::take,
             slice: None,
+            len: P::LEN,
         }
     }
 
@@ -123,6 +133,7 @@ impl<P> Lane<P> {
                 Ok(value)
             },
             slice: None,
+            len: Some(size_of::<P>()),
         }
     }
 
@@ -137,6 +148,7 @@ impl<P> Lane<P> {
             encode: |value, out| cbor::encode(value, out),
             decode: |input| cbor::decode(input),
             slice: None,
+            len: None,
         }
     }
 }
@@ -163,6 +175,7 @@ impl<T: 'static> Lane<Vec<T>> {
                     }
                 },
             ),
+            len: None,
         }
     }
 
@@ -289,6 +302,7 @@ impl<P> ByNothing<P> for Probe<P> {
             encode: |_, _| Err(cannot_travel()),
             decode: |_| Err(cannot_travel()),
             slice: None,
+            len: None,
         }
     }
 }

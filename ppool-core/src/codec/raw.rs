@@ -12,6 +12,9 @@ impl<T: bytemuck::NoUninit + bytemuck::AnyBitPattern> Plain for T {}
 
 /// A value with a fixed form in bytes: scalars, text, `()` and small tuples and options of them.
 pub trait Raw: Sized {
+    /// How many bytes every such value takes, where all take as many.
+    const LEN: Option<usize>;
+
     /// Appends the value.
     ///
     /// # Errors
@@ -28,6 +31,8 @@ pub trait Raw: Sized {
 macro_rules! raw_numbers {
     ($($number:ty)*) => { $(
         impl Raw for $number {
+            const LEN: Option<usize> = Some(size_of::<$number>());
+
             #[inline]
             fn put(&self, out: &mut Encoder) -> Result<(), CodecError> {
                 out.put(&self.to_le_bytes())
@@ -42,6 +47,8 @@ macro_rules! raw_numbers {
 raw_numbers! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 }
 
 impl Raw for bool {
+    const LEN: Option<usize> = Some(1);
+
     #[inline]
     fn put(&self, out: &mut Encoder) -> Result<(), CodecError> {
         u8::from(*self).put(out)
@@ -57,6 +64,8 @@ impl Raw for bool {
 }
 
 impl Raw for char {
+    const LEN: Option<usize> = Some(4);
+
     #[inline]
     fn put(&self, out: &mut Encoder) -> Result<(), CodecError> {
         u32::from(*self).put(out)
@@ -70,6 +79,8 @@ impl Raw for char {
 }
 
 impl Raw for String {
+    const LEN: Option<usize> = None;
+
     #[inline]
     fn put(&self, out: &mut Encoder) -> Result<(), CodecError> {
         put_text(self, out)
@@ -83,6 +94,8 @@ impl Raw for String {
 }
 
 impl<T: Raw> Raw for Option<T> {
+    const LEN: Option<usize> = None;
+
     #[inline]
     fn put(&self, out: &mut Encoder) -> Result<(), CodecError> {
         self.is_some().put(out)?;
@@ -97,6 +110,8 @@ impl<T: Raw> Raw for Option<T> {
 macro_rules! raw_tuples {
     ($(($($name:ident . $index:tt)*))*) => { $(
         impl<$($name: Raw),*> Raw for ($($name,)*) {
+            const LEN: Option<usize> = sum(&[$($name::LEN),*]);
+
             #[inline]
             fn put(&self, _out: &mut Encoder) -> Result<(), CodecError> {
                 $( self.$index.put(_out)?; )*
@@ -110,6 +125,20 @@ macro_rules! raw_tuples {
     )* };
 }
 raw_tuples! { () (A.0) (A.0 B.1) (A.0 B.1 C.2) (A.0 B.1 C.2 D.3) }
+
+/// How many bytes values take together that follow each other.
+pub(super) const fn sum(lens: &[Option<usize>]) -> Option<usize> {
+    let mut sum = 0;
+    let mut at = 0;
+    while at < lens.len() {
+        match lens[at] {
+            Some(len) => sum += len,
+            None => return None,
+        }
+        at += 1;
+    }
+    Some(sum)
+}
 
 /// Appends text: its length, its bytes.
 #[inline]

@@ -1,16 +1,16 @@
 //! Encoded results of one task, one or several in one buffer.
 
-use super::{ChunkReader, Payload, Value};
+use super::{ChunkReader, Payload, Spacing, Value};
 
-/// Results one after the other, each found by its length, so that one that can't be decoded doesn't
-/// take its neighbours along.
+/// Results one after the other, told apart without decoding them, so that one that can't be decoded
+/// doesn't take its neighbours along.
 #[derive(Debug, Default)]
 pub struct Values {
     /// Descriptors are with it only if it is one result.
     payload: Payload,
     count: u32,
-    /// Whether each has its length before it, as the calls of a chunk have.
-    lengths: bool,
+    /// There when they have the form of a chunk, as calls have.
+    spacing: Option<Spacing>,
     /// How many were taken, and where the next one begins.
     taken: u32,
     position: usize,
@@ -30,11 +30,11 @@ impl Values {
     /// Several results in the form of a chunk. Bytes that are none give empty results, which don't
     /// decode (LINK-2).
     #[must_use]
-    pub fn chunk(bytes: Vec<u8>, count: u32) -> Self {
+    pub fn chunk(bytes: Vec<u8>, count: u32, spacing: Spacing) -> Self {
         Values {
             payload: bytes.into(),
             count,
-            lengths: true,
+            spacing: Some(spacing),
             ..Values::default()
         }
     }
@@ -45,6 +45,12 @@ impl Values {
         self.count
     }
 
+    /// How many were not taken yet.
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.count - self.taken
+    }
+
     /// Takes the next result.
     #[inline]
     pub fn take(&mut self) -> Option<Value<'_>> {
@@ -52,16 +58,29 @@ impl Values {
             return None;
         }
         self.taken += 1;
-        Some(match self.lengths {
-            true => Value::bare(self.next_of_chunk()),
-            false => self.payload.take_value(),
+        Some(match self.spacing {
+            Some(spacing) => Value::bare(self.next_of_chunk(spacing)),
+            None => self.payload.take_value(),
         })
     }
 
+    /// Takes all results that are left, where each takes so many bytes: they follow each other. `None`
+    /// where they don't; then [`take`](Values::take) each.
+    #[must_use]
+    pub fn take_all(&mut self, len: usize) -> Option<&[u8]> {
+        let end = self.position + len.checked_mul(self.left() as usize)?;
+        let fits = self.spacing == Some(Spacing::Each(len)) && self.payload.bytes().len() == end;
+        if !fits {
+            return None;
+        }
+        self.taken = self.count;
+        Some(&self.payload.bytes()[std::mem::replace(&mut self.position, end)..])
+    }
+
     #[inline]
-    fn next_of_chunk(&mut self) -> &[u8] {
+    fn next_of_chunk(&mut self, spacing: Spacing) -> &[u8] {
         let bytes = self.payload.bytes();
-        let mut chunk = ChunkReader::new(&bytes[self.position..]);
+        let mut chunk = ChunkReader::new(&bytes[self.position..], spacing);
         let value = chunk.next().unwrap_or_default();
         self.position = bytes.len() - chunk.rest().len();
         value
@@ -69,8 +88,8 @@ impl Values {
 
     /// Takes the first result out, leaving the others as they are to be told.
     pub fn split_first(&mut self) {
-        if self.lengths {
-            self.next_of_chunk();
+        if let Some(spacing) = self.spacing {
+            self.next_of_chunk(spacing);
             self.payload = self.payload.bytes()[self.position..].to_vec().into();
         }
         self.position = 0;
@@ -81,22 +100,22 @@ impl Values {
     #[must_use]
     pub fn into_single(mut self) -> Payload {
         debug_assert_eq!(self.count, 1, "the caller knows that there is one");
-        match self.lengths {
-            true => self.next_of_chunk().to_vec().into(),
-            false => self.payload,
+        match self.spacing {
+            Some(spacing) => self.next_of_chunk(spacing).to_vec().into(),
+            None => self.payload,
         }
     }
 
     /// Copies of all results, for other readers. None was taken yet.
     #[must_use]
     pub fn copies(&self) -> Vec<Payload> {
-        match self.lengths {
-            true => {
-                let mut chunk = ChunkReader::new(self.payload.bytes());
+        match self.spacing {
+            Some(spacing) => {
+                let mut chunk = ChunkReader::new(self.payload.bytes(), spacing);
                 let copy = |_| chunk.next().unwrap_or_default().to_vec().into();
                 (0..self.count).map(copy).collect()
             }
-            false => (0..self.count).map(|_| self.payload.clone()).collect(),
+            None => (0..self.count).map(|_| self.payload.clone()).collect(),
         }
     }
 }
@@ -111,7 +130,7 @@ mod tests {
     }
 
     fn chunk(results: &[&[u8]]) -> Values {
-        let mut writer = ChunkWriter::new(true);
+        let mut writer = ChunkWriter::new(Some(Spacing::Lengths));
         for result in results {
             writer.write(|out| out.put(result)).unwrap();
         }
@@ -120,7 +139,24 @@ mod tests {
         Values::chunk(
             writer.into_payload().bytes().to_vec(),
             u32::try_from(results.len()).unwrap(),
+            Spacing::Lengths,
         )
+    }
+
+    #[test]
+    fn results_of_one_length_can_be_had_together() {
+        let spacing = Spacing::Each(2);
+        let mut values = Values::chunk(b"abcdef".to_vec(), 3, spacing);
+        assert_eq!(next(&mut values).as_deref(), Some(&b"ab"[..]));
+        assert_eq!(values.take_all(3), None);
+        assert_eq!(values.take_all(2), Some(&b"cdef"[..]));
+        assert!(values.take().is_none());
+        // Cut short: one by one, some of them are empty.
+        let mut values = Values::chunk(b"abc".to_vec(), 2, spacing);
+        assert_eq!(values.take_all(2), None);
+        assert_eq!(next(&mut values).as_deref(), Some(&b"ab"[..]));
+        assert_eq!(next(&mut values).as_deref(), Some(&[][..]));
+        assert_eq!(chunk(&[b"a", b"b"]).take_all(1), None);
     }
 
     #[test]
@@ -147,7 +183,7 @@ mod tests {
 
     #[test]
     fn results_that_are_cut_short_are_empty() {
-        let mut values = Values::chunk(vec![255; 9], 2);
+        let mut values = Values::chunk(vec![255; 9], 2, Spacing::Lengths);
         assert_eq!(next(&mut values).as_deref(), Some(&[][..]));
         assert_eq!(next(&mut values).as_deref(), Some(&[][..]));
         assert!(values.take().is_none());

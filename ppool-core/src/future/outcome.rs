@@ -8,7 +8,7 @@ use std::{
 
 use super::End;
 use crate::{
-    codec::{Decode, Lane, Payload, Value},
+    codec::{Decode, Decoder, Lane, Payload, Value},
     error::{DecodeError, TaskError, TaskErrorKind},
     ids::WorkId,
     task::TaskEntry,
@@ -154,6 +154,26 @@ impl<R> ResultReader<R> {
                 panic_message(&*panic)
             ))),
         }
+    }
+
+    /// Decodes results of a fixed form that follow each other.
+    #[inline]
+    pub(crate) fn decode_each(
+        &self,
+        lane: &Lane<R>,
+        bytes: &[u8],
+        count: u32,
+        into: &mut Vec<R>,
+    ) -> Result<(), TaskError> {
+        let mut input = Decoder::new(bytes);
+        into.reserve(count as usize);
+        for _ in 0..count {
+            match lane.decode(&mut input) {
+                Ok(value) => into.push(value),
+                Err(error) => return Err(self.decode_error(&error.0)),
+            }
+        }
+        Ok(())
     }
 
     /// The value, or the error, of what was taken out of the state.

@@ -34,7 +34,7 @@ impl Transport {
     #[must_use]
     pub fn call_queue(self) -> usize {
         match self {
-            Transport::Ring => 32,
+            Transport::Ring => 256,
             Transport::Socket => 1,
         }
     }

@@ -16,7 +16,7 @@ use super::{
     pace::{FULL, Pace},
 };
 use crate::{
-    codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Values},
+    codec::{ArgList, ChunkWriter, Encoder, IntoArgs, Spacing, Values},
     error::{EncodeError, TaskError},
     future::{CallbackRunner, Hooks, Outcome, SharedOutcome, panic_message},
     queue_manager::{QueueManager, Sink},
@@ -150,13 +150,31 @@ pub(super) fn fill<T: Task, I>(
 where
     I: Iterator<Item: IntoArgs<T::Args>>,
 {
+    let lanes = T::lanes();
+    let form = T::Args::fixed_len(&lanes);
+    let spacing = (size > 1).then_some(Spacing::of(form));
     let mut filled = Filled {
-        chunk: ChunkWriter::with_segments(size > 1, manager.segments()),
+        chunk: ChunkWriter::with_segments(spacing, manager.segments()),
         failed: None,
         more: true,
     };
-    let lanes = T::lanes();
     let full = if fixed { usize::MAX } else { FULL };
+    if let (Some(Spacing::Each(len)), Ok(most)) = (spacing, usize::try_from(size)) {
+        let most = most.min((full / len.max(1)).max(1));
+        filled
+            .chunk
+            .reserve(most.min(inputs.size_hint().0).saturating_mul(len));
+        for args in inputs.by_ref().take(most) {
+            // Nothing of a user's is called for it, so nothing panics.
+            let encode = |encoder: &mut Encoder| args.encode_args(&lanes, encoder);
+            if let Err(error) = filled.chunk.write_even(encode) {
+                filled.failed = Some(encode_error::<T>(filled.chunk.parameter(), &error.0));
+                return filled;
+            }
+        }
+        filled.more = filled.chunk.count() as usize == most;
+        return filled;
+    }
     while u64::from(filled.chunk.count()) < size && filled.chunk.byte_len() < full {
         let Some(args) = inputs.next() else {
             filled.more = false;
@@ -183,6 +201,11 @@ pub(super) fn encode_item<T: Task, A: IntoArgs<T::Args>>(
         Ok(Err(error)) => error.0,
         Err(panic) => format!("its Serialize panicked: {}", panic_message(&*panic)),
     };
-    let parameter = T::entry().parameter(encoder.parameter()).unwrap_or("?");
-    Err(EncodeError::new(T::entry().name, Some(parameter), &message))
+    Err(encode_error::<T>(encoder.parameter(), &message))
+}
+
+#[cold]
+fn encode_error<T: Task>(parameter: usize, message: &str) -> EncodeError {
+    let parameter = T::entry().parameter(parameter).unwrap_or("?");
+    EncodeError::new(T::entry().name, Some(parameter), message)
 }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::Waker,
+    time::Duration,
 };
 
 use super::chunk::Gathers;
@@ -97,21 +98,33 @@ impl Gather {
     }
 
     /// The next outcomes; waits for them. With `fail_fast`, the first failure of any input is next
-    /// as soon as it has come.
-    pub(super) fn take(&self, fail_fast: bool) -> Piece {
+    /// as soon as it has come. `None` when there is none after so long a time.
+    pub(super) fn take(&self, fail_fast: bool, patience: Option<Duration>) -> Option<Piece> {
         let mut inner = self.lock();
+        let mut is_over = false;
         loop {
             if let Some(error) = inner.failure.as_ref().filter(|_| fail_fast) {
-                return Piece::Error(error.clone());
+                return Some(Piece::Error(error.clone()));
             }
             if let Some(piece) = self.take_from(&mut inner) {
-                return piece;
+                return Some(piece);
+            }
+            if is_over {
+                return None;
             }
             inner.sleeping = true;
-            inner = self
-                .arrived
-                .wait(inner)
-                .unwrap_or_else(PoisonError::into_inner);
+            (inner, is_over) = match patience {
+                Some(Duration::ZERO) => (inner, true),
+                Some(patience) => {
+                    let waited = self.arrived.wait_timeout(inner, patience);
+                    let (inner, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                    (inner, timeout.timed_out())
+                }
+                None => {
+                    let waited = self.arrived.wait(inner);
+                    (waited.unwrap_or_else(PoisonError::into_inner), false)
+                }
+            };
             inner.sleeping = false;
         }
     }

@@ -6,7 +6,7 @@
 //!     └──── no more than a window ahead of what was taken ◄───────────────────────────┘
 //! ```
 
-use std::{collections::VecDeque, fmt, marker::PhantomData, sync::Arc};
+use std::{collections::VecDeque, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{
     chunk::{Chunk, Filled, fill},
@@ -24,9 +24,8 @@ use crate::{
     task::Task,
 };
 
-/// How many chunks of its own size a map has in flight for each worker: one that runs, one that
-/// waits behind it, one on its way.
-const CHUNKS_PER_WORKER: usize = 3;
+/// How long one who waits for results in a burst sleeps between two looks.
+const NAP: Duration = Duration::from_micros(200);
 /// How many inputs `map` has in flight at the least when the size of its chunks is fixed.
 const MAP_WINDOW: usize = 4096;
 /// The same of `imap`.
@@ -104,8 +103,20 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
         let mut results = Vec::with_capacity(expected.min(1 << 20));
         while let Some(result) = self.next_result(true) {
             results.push(result?);
+            self.take_together(&mut results)?;
         }
         Ok(results)
+    }
+
+    /// Takes the values that came together with the one that was taken last, if they are of a fixed form.
+    fn take_together(&mut self, results: &mut Vec<T::Output>) -> Result<(), TaskError> {
+        let lane = T::output_lane();
+        let left = self.values.left();
+        if let Some(bytes) = lane.fixed_len().and_then(|len| self.values.take_all(len)) {
+            self.taken += u64::from(left);
+            self.reader.decode_each(&lane, bytes, left, results)?;
+        }
+        Ok(())
     }
 
     /// The next result; with `fail_fast`, the first failure of any input as soon as it has come.
@@ -118,9 +129,22 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             if self.open() == 0 {
                 return None;
             }
-            let piece = self.gather.take(fail_fast);
+            let piece = self.next_piece(fail_fast);
             if let Some(error) = self.holds(piece) {
                 return Some(Err(error));
+            }
+        }
+    }
+
+    /// Waits for the next outcomes.
+    fn next_piece(&self, fail_fast: bool) -> Piece {
+        loop {
+            if let Some(piece) = self.gather.take(fail_fast, Some(Duration::ZERO)) {
+                return piece;
+            }
+            let patience = self.pool.manager.look_in_burst().then_some(NAP);
+            if let Some(piece) = self.gather.take(fail_fast, patience) {
+                return piece;
             }
         }
     }
@@ -169,11 +193,14 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
             // What is pulled ahead would run ahead too.
             return chunk_size;
         }
-        let chunks = (CHUNKS_PER_WORKER * self.workers) as u64 * chunk_size;
-        match (self.options.window, self.options.chunk_size) {
-            (Some(window), _) => window as u64,
-            (None, Some(_)) => chunks.max(self.least_window as u64),
-            (None, None) => chunks,
+        if let Some(window) = self.options.window {
+            return window as u64;
+        }
+        let chunks = self.pace.chunks_in_flight(chunk_size) * self.workers as u64;
+        let window = chunks.saturating_mul(chunk_size);
+        match self.options.chunk_size {
+            Some(_) => window.max(self.least_window as u64),
+            None => window,
         }
     }
 

@@ -178,8 +178,8 @@ impl<'a, T: Task> TaskCall<'a, T> {
     }
 
     /// How many inputs a map pulls ahead of the results that were taken from it (at least 1).
-    /// Default: three chunks for each worker; with a fixed `chunk_size` at least 32, for `map` at
-    /// least 4096.
+    /// Default: as many chunks as keep a worker busy for some milliseconds, but at least three and at
+    /// most sixteen for each; with a fixed `chunk_size` at least 32 inputs, for `map` at least 4096.
     pub fn window(mut self, inputs: usize) -> Self {
         self.options.window = Some(inputs.max(1));
         self

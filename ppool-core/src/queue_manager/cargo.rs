@@ -51,7 +51,7 @@ impl Sink for CallState {
 pub(crate) struct Cargo {
     /// The task.
     pub(crate) entry: &'static TaskEntry,
-    /// The encoded arguments of its call; of a chunk, those of each call after their length.
+    /// The encoded arguments of its call, or of the calls of a chunk.
     pub(crate) payload: Arc<Payload>,
     /// Who gets the outcomes.
     pub(crate) sink: Arc<dyn Sink>,
@@ -64,7 +64,7 @@ impl Cargo {
         if sent == count {
             return Arc::clone(&self.payload);
         }
-        let mut chunk = ChunkReader::new(self.payload.bytes());
+        let mut chunk = ChunkReader::new(self.payload.bytes(), self.entry.args_spacing());
         for _ in 0..next {
             let _ = chunk.next();
         }

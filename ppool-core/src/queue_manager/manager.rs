@@ -263,6 +263,18 @@ impl QueueManager {
         killed
     }
 
+    /// A thread that waits for results has nothing else to do. In a burst it looks after the links now and
+    /// then, since the queue-manager thread naps: this looks, and says whether it is one.
+    pub(crate) fn look_in_burst(&self) -> bool {
+        let mut core = self.lock();
+        let naps = matches!(core.sleep, Sleep::Nap(_));
+        if naps {
+            self.look(&mut core);
+        }
+        self.settle(core);
+        naps
+    }
+
     // ------------------------------------------------------------------ life
 
     /// Accepts no more calls; gives the era whose end can be [waited for](QueueManager::join).

@@ -45,8 +45,9 @@ impl QueueManager {
             CallOutcome::Values {
                 count,
                 bytes,
+                spacing,
                 spent,
-            } => (Values::chunk(bytes, count), spent),
+            } => (Values::chunk(bytes, count, spacing), spent),
             outcome => {
                 let item = ItemId {
                     work_id,

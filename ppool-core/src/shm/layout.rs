@@ -52,7 +52,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// What every worker gets. The memory is taken only as it is used.
     pub(crate) const STANDARD: Layout = Layout {
-        slots: 32,
+        slots: 256,
         slot_len: 256,
         arena_len: 1 << 20,
         results_len: 1 << 20,

@@ -102,6 +102,20 @@ impl Memory {
         unsafe { AtomicU64::from_ptr(address) }
     }
 
+    /// The words from `at` on, in `len` bytes. While one side has its turn at bytes, it may write them as
+    /// words, too.
+    ///
+    /// # Panics
+    /// As [`Memory::word`].
+    #[inline]
+    pub(crate) fn words(&self, at: usize, len: usize) -> &[AtomicU64] {
+        let is_aligned = at.is_multiple_of(8) && len.is_multiple_of(8);
+        assert!(is_aligned && self.holds(at, len), "words outside");
+        let address = self.start.as_ptr().wrapping_add(at);
+        // SAFETY: as in `word`, for each of them; atomics may be shared with whoever writes there.
+        unsafe { std::slice::from_raw_parts(address.cast::<AtomicU64>(), len / 8) }
+    }
+
     /// The half word at `at`, for the kernel's futex.
     ///
     /// # Panics

@@ -2,7 +2,8 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Invocation, InvokeError};
+use super::{Invocation, Invocations, InvokeError, Task};
+use crate::codec::{ArgList, Spacing};
 
 /// Finds a task in any process of the same binary: a hash of its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,6 +27,26 @@ pub(crate) const fn fnv1a(mut hash: u64, bytes: &[u8]) -> u64 {
     hash
 }
 
+/// How many bytes a task's arguments and its result take, where they always take as many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Form {
+    /// All arguments of a call.
+    pub args: Option<usize>,
+    /// Its result.
+    pub result: Option<usize>,
+}
+
+impl Form {
+    /// That of a task.
+    #[must_use]
+    pub fn of<T: Task>() -> Self {
+        Form {
+            args: T::Args::fixed_len(&T::lanes()),
+            result: T::output_lane().fixed_len(),
+        }
+    }
+}
+
 /// What the registry knows of a task.
 pub struct TaskEntry {
     pub(crate) name: &'static str,
@@ -36,8 +57,16 @@ pub struct TaskEntry {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries: Option<u32>,
     invoke: fn(&mut Invocation<'_>) -> Result<(), InvokeError>,
+    /// The same for several calls, and of what form these are.
+    several: Option<Several>,
     /// Keeps the worker's hook in every binary that has a task.
     _hook: fn(),
+}
+
+#[derive(Clone, Copy)]
+struct Several {
+    form: fn() -> Form,
+    invoke: fn(&mut Invocations<'_>) -> Result<(), InvokeError>,
 }
 
 impl TaskEntry {
@@ -60,8 +89,21 @@ impl TaskEntry {
             timeout: None,
             retries: None,
             invoke,
+            several: None,
             _hook: hook,
         }
+    }
+
+    /// The same with what its form is, and a function that [invokes it for
+    /// each](Invocations::each) of several calls.
+    #[must_use]
+    pub const fn with_several(
+        mut self,
+        form: fn() -> Form,
+        invoke: fn(&mut Invocations<'_>) -> Result<(), InvokeError>,
+    ) -> Self {
+        self.several = Some(Several { form, invoke });
+        self
     }
 
     /// The same with a default time limit.
@@ -126,6 +168,31 @@ impl TaskEntry {
     /// What could not be decoded or encoded. A panic of the task or of serde code unwinds through.
     pub fn invoke(&self, invocation: &mut Invocation<'_>) -> Result<(), InvokeError> {
         (self.invoke)(invocation)
+    }
+
+    /// How many bytes arguments and result take, where it is always as many.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.several
+            .as_ref()
+            .map_or(Form::default(), |several| (several.form)())
+    }
+
+    /// How the arguments of several calls are told apart.
+    #[must_use]
+    pub fn args_spacing(&self) -> Spacing {
+        Spacing::of(self.form().args)
+    }
+
+    /// The same as [`invoke`](TaskEntry::invoke) for calls that follow each other, until one fails.
+    ///
+    /// # Errors
+    /// As [`invoke`](TaskEntry::invoke), of the first that fails.
+    pub fn invoke_each(&self, invocations: &mut Invocations<'_>) -> Result<(), InvokeError> {
+        match &self.several {
+            Some(several) => (several.invoke)(invocations),
+            None => invocations.each(self.invoke),
+        }
     }
 }
 

@@ -14,8 +14,8 @@ mod invocation;
 mod object;
 mod registry;
 
-pub use entry::{TaskEntry, TaskKey};
-pub use invocation::{Invocation, InvokeError, Stage};
+pub use entry::{Form, TaskEntry, TaskKey};
+pub use invocation::{Invocation, Invocations, InvokeError, Stage};
 pub use object::{Callable, ObjectTask, TaskObject};
 pub use registry::{Registry, TASKS};
 

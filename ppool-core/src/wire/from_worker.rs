@@ -5,7 +5,7 @@ use super::{
     message::{Fields, MAX_TEXT_LEN, Shape, from_cbor, text, to_cbor},
 };
 use crate::{
-    codec::{MAX_PAYLOAD_LEN, Payload},
+    codec::{MAX_PAYLOAD_LEN, Payload, Spacing},
     error::RemotePanic,
     ids::WorkId,
 };
@@ -75,9 +75,11 @@ pub enum CallOutcome {
     Values {
         /// How many items these are.
         count: u32,
-        /// The bytes of each result after their length: a chunk, as the arguments are (see
+        /// The results in the form of a chunk, as the arguments are (see
         /// [`ChunkReader`](crate::codec::ChunkReader)).
         bytes: Vec<u8>,
+        /// How they are told apart.
+        spacing: Spacing,
         /// How long the worker took for all items of the call, in nanoseconds, with the last of
         /// them; else zero.
         spent: u64,
@@ -159,11 +161,13 @@ impl ResultItem {
             CallOutcome::Values {
                 count,
                 bytes,
+                spacing,
                 spent,
             } => Encoded::new(
                 head(VALUES)
                     .field(count.to_le_bytes())
-                    .field(spent.to_le_bytes()),
+                    .field(spent.to_le_bytes())
+                    .field(spacing_field(*spacing).to_le_bytes()),
                 bytes,
             ),
             CallOutcome::InSegment { len, ticket, .. } => Encoded::bare(
@@ -190,6 +194,7 @@ impl ResultItem {
                 VALUES => CallOutcome::Values {
                     count: fields.u32(),
                     spent: fields.u64(),
+                    spacing: spacing_of(fields.u64()),
                     bytes: tail,
                 },
                 VALUE_IN_SEGMENT => CallOutcome::InSegment {
@@ -209,6 +214,21 @@ impl ResultItem {
             },
         })
     }
+}
+
+/// In the place of the length of each: each says its own.
+const LENGTHS: u64 = u64::MAX;
+
+fn spacing_field(spacing: Spacing) -> u64 {
+    match spacing {
+        Spacing::Lengths => LENGTHS,
+        Spacing::Each(len) => len as u64,
+    }
+}
+
+fn spacing_of(field: u64) -> Spacing {
+    // What this machine can't address is no length: the results end at once then.
+    Spacing::of((field != LENGTHS).then(|| usize::try_from(field).unwrap_or(usize::MAX)))
 }
 
 fn result_head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> Head {
@@ -234,7 +254,7 @@ impl Message for FromWorker {
             FORKED | NOT_FORKED => Ok(Shape::fixed(4)),
             START_FAILED | FINALIZER_FAILED => Ok(Shape::with_tail(0, MAX_TEXT_LEN)),
             VALUE => Ok(Shape::with_tail(16, MAX_PAYLOAD_LEN)),
-            VALUES => Ok(Shape::with_tail(28, MAX_PAYLOAD_LEN)),
+            VALUES => Ok(Shape::with_tail(36, MAX_PAYLOAD_LEN)),
             VALUE_IN_SEGMENT => Ok(Shape::fixed(32)),
             PANICKED | ENCODE => Ok(Shape::with_tail(16, MAX_TEXT_LEN)),
             DECODE => Ok(Shape::with_tail(20, MAX_TEXT_LEN)),

@@ -6,7 +6,7 @@ use super::WireError;
 pub(super) const HEADER_LEN: usize = 10;
 
 /// The longest fixed part of any kind.
-pub(super) const MAX_FIXED_LEN: usize = 32;
+pub(super) const MAX_FIXED_LEN: usize = 40;
 
 /// A header and the fixed part that follows it, ready to be sent in front of the tail.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    codec::MAX_PAYLOAD_LEN,
+    codec::{MAX_PAYLOAD_LEN, Spacing},
     error::RemotePanic,
     ids::{Generation, ItemId, Slot, WorkId, WorkerId},
     output::Output,
@@ -117,15 +117,20 @@ fn outcome() -> impl Strategy<Value = CallOutcome> {
         .prop_map(|(message, location, backtrace)| RemotePanic::new(message, location, backtrace));
     prop_oneof![
         vec(any::<u8>(), 0..2000).prop_map(|bytes| CallOutcome::Value(bytes.into())),
-        (any::<u32>(), any::<u64>(), vec(any::<u8>(), 0..2000)).prop_map(
-            |(count, spent, bytes)| {
+        (
+            any::<u32>(),
+            any::<u64>(),
+            vec(any::<u8>(), 0..2000),
+            any::<Option<u32>>()
+        )
+            .prop_map(|(count, spent, bytes, each)| {
                 CallOutcome::Values {
                     count,
                     bytes,
+                    spacing: Spacing::of(each.map(|len| len as usize)),
                     spent,
                 }
-            }
-        ),
+            }),
         panic.prop_map(CallOutcome::Panicked),
         (any::<u32>(), ".*")
             .prop_map(|(parameter, message)| CallOutcome::Decode { parameter, message }),

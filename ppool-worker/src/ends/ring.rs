@@ -3,7 +3,7 @@
 use std::{io, ops::Range, sync::Arc};
 
 use ppool_core::{
-    codec::{Encoder, attach::Attached, segment::Segments},
+    codec::{Encoder, Places, attach::Attached, segment::Segments},
     link::ring::{RingCall, RingCalls, RingResults},
     wire::{CallItem, ResultItem},
 };
@@ -62,6 +62,16 @@ impl Results for RingResults {
     #[inline]
     fn add_value(&mut self, id: ItemId, value: &mut Encoder) -> io::Result<()> {
         RingResults::add_value(self, id.work_id, id.attempt, id.index, value)
+    }
+
+    #[inline]
+    fn places(&mut self, first: ItemId, each: usize) -> io::Result<Option<Places<'_>>> {
+        RingResults::places(self, first.work_id, first.attempt, first.index, each)
+    }
+
+    #[inline]
+    fn placed(&mut self, count: u32, each: usize) {
+        RingResults::placed(self, count, each);
     }
 
     fn outcome(&mut self, result: ResultItem) -> io::Result<()> {

@@ -111,7 +111,13 @@ impl Parent {
 /// Values that came together, as if each had come alone.
 fn one_by_one(message: FromWorker) -> Vec<FromWorker> {
     let FromWorker::Result(ResultItem {
-        outcome: CallOutcome::Values { ref bytes, .. },
+        outcome:
+            CallOutcome::Values {
+                ref bytes,
+                count,
+                spacing,
+                ..
+            },
         ref index,
         ..
     }) = message
@@ -126,7 +132,8 @@ fn one_by_one(message: FromWorker) -> Vec<FromWorker> {
         }),
         other => other,
     };
-    (*index..).zip(ChunkReader::new(bytes)).map(one).collect()
+    let values = ChunkReader::new(bytes, spacing).take(count as usize);
+    (*index..).zip(values).map(one).collect()
 }
 
 pub(crate) fn call_item(id: u64, task: &str, count: u32) -> CallItem {

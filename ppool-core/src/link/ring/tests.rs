@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{RingCall, RingCalls, RingControl, RingLink, RingResults, attach, parent::LYING};
 use crate::{
-    codec::{Encoder, attach::Attached, segment::Stored},
+    codec::{Encoder, Spacing, attach::Attached, segment::Stored},
     ids::WorkId,
     link::{
         Link, LinkState, Started, WorkerLink,
@@ -230,16 +230,16 @@ fn is_readable(link: &RingLink) -> bool {
 #[test]
 fn calls_beyond_the_ring_wait_until_there_is_room() {
     let (mut parent, _socket, (mut calls, mut results, _control)) = ends();
-    let all: Vec<u64> = (0..100).collect();
+    let all: Vec<u64> = (0..3 * SLOTS).collect();
     for id in &all {
         send(&mut parent, *id);
     }
     assert_eq!(parent.room(), 0);
     parent.send_sentinel().unwrap();
-    assert_eq!(parent.started(WorkId(99)), Some(Started::No));
+    assert_eq!(parent.started(WorkId(3 * SLOTS - 1)), Some(Started::No));
     let mut up = Vec::new();
     let mut ran = Vec::new();
-    while ran.len() < 100 {
+    while ran.len() < all.len() {
         ran.extend(std::iter::from_fn(|| run(&mut calls, &mut results)));
         assert_eq!(parent.drive(&mut up).unwrap(), LinkState::Open);
     }
@@ -345,17 +345,17 @@ fn the_doorbell_rings_once_for_a_parent_that_sleeps_and_never_for_one_that_is_aw
 fn a_parent_that_waits_for_room_is_woken_by_a_worker_that_has_nothing_to_run() {
     watched(|| {
         let (mut parent, _socket, (mut calls, _results, control)) = ends();
-        for id in 0..32 {
+        for id in 0..SLOTS {
             send(&mut parent, id);
         }
-        for id in 0..32 {
+        for id in 0..SLOTS {
             assert!(parent.revoke(WorkId(id)));
         }
         assert_eq!(parent.room(), 0);
         assert!(parent.prepare_sleep());
         let worker = thread::spawn(move || calls.next().unwrap().is_none());
         drive(&mut parent, &mut Vec::new()).map(drop).unwrap();
-        assert_eq!(parent.room(), 32);
+        assert_eq!(parent.room() as u64, SLOTS);
         control.end();
         assert!(worker.join().unwrap());
     });
@@ -431,6 +431,9 @@ fn a_call_says_since_when_it_runs_if_it_is_to() {
     assert_eq!(parent.started(WorkId(3)), None);
 }
 
+/// How many calls the ring of a worker has places for.
+const SLOTS: u64 = 256;
+
 fn values(id: u64, index: u32, values: &[&[u8]], spent: u64) -> FromWorker {
     let lengths = values
         .iter()
@@ -445,6 +448,7 @@ fn values(id: u64, index: u32, values: &[&[u8]], spent: u64) -> FromWorker {
         outcome: CallOutcome::Values {
             count: u32::try_from(values.len()).unwrap(),
             bytes: bytes.collect(),
+            spacing: Spacing::Lengths,
             spent,
         },
     })
@@ -497,6 +501,47 @@ fn the_values_of_a_call_of_several_items_come_together() {
     let mut up = Vec::new();
     parent.take_results(&mut up).unwrap();
     assert_eq!(up, [values(2, 0, &[b"x", b"yz"], 77)]);
+}
+
+#[test]
+fn values_of_one_length_come_without_it() {
+    let (mut parent, _socket, (mut calls, mut results, _control)) = ends();
+    parent.send_call(items(1, 9), Arc::default()).unwrap();
+    let call = try_next(&mut calls).unwrap();
+    let id = WorkId(1);
+    let put = |results: &mut RingResults, index, values: &[&[u8]]| {
+        let each = values[0].len();
+        let mut places = results.places(id, 1, index, each).unwrap().unwrap();
+        for value in values {
+            places.put(value);
+        }
+        let count = u32::try_from(values.len()).unwrap();
+        results.placed(count, each);
+    };
+    put(&mut results, 0, &[b"ab", b"cd"]);
+    put(&mut results, 2, &[b"ef"]);
+    results.publish().unwrap();
+    put(&mut results, 3, &[b"", b""]);
+    results.publish().unwrap();
+    // More than a record holds.
+    assert!(results.places(id, 1, 5, 1 << 20).unwrap().is_none());
+    calls.release(call, 0);
+    let mut up = Vec::new();
+    parent.take_results(&mut up).unwrap();
+    let even = |index, count, bytes: &[u8], each| {
+        FromWorker::Result(ResultItem {
+            work_id: id,
+            attempt: 1,
+            index,
+            outcome: CallOutcome::Values {
+                count,
+                bytes: bytes.to_vec(),
+                spacing: Spacing::Each(each),
+                spent: 0,
+            },
+        })
+    };
+    assert_eq!(up, [even(0, 3, b"abcdef", 2), even(3, 2, b"", 0)]);
 }
 
 /// Everything a worker has finished counts, whether it came to publish it or not.

@@ -14,9 +14,9 @@ use std::{
     },
 };
 
-use super::record::{STREAMED, VALUE, VALUES, head};
+use super::record::{EVEN_VALUES, STREAMED, VALUE, VALUES, head};
 use crate::{
-    codec::{Encoder, attach::Attached, segment::Segments},
+    codec::{Encoder, Places, attach::Attached, segment::Segments},
     ids::WorkId,
     link::WorkerLink,
     shm::{
@@ -439,6 +439,38 @@ impl RingResults {
         // The record was full; the parent gets it now.
         self.publish()?;
         self.write(|writer| writer.add(head, [&len, value]))
+    }
+
+    /// The places of values of `each` bytes, of a call's items from this one on: at least one. They
+    /// are added as by [`add_value`](RingResults::add_value), when it is [told](RingResults::placed) how
+    /// many were used. `None` when they are too large.
+    ///
+    /// # Errors
+    /// As [`RingResults::value`].
+    #[inline]
+    pub fn places(
+        &mut self,
+        work_id: WorkId,
+        attempt: u32,
+        index: u32,
+        each: usize,
+    ) -> io::Result<Option<Places<'_>>> {
+        if !self.writer.takes(each) {
+            return Ok(None);
+        }
+        let head = head(EVEN_VALUES, work_id, attempt, index);
+        if self.writer.places(head, each).is_err() {
+            // The record was full; the parent gets it now.
+            self.publish()?;
+            self.write(|writer| writer.places(head, each).map(drop))?;
+        }
+        Ok(self.writer.places(head, each).ok())
+    }
+
+    /// So many of the places were used.
+    #[inline]
+    pub fn placed(&mut self, count: u32, each: usize) {
+        self.writer.placed(count, each);
     }
 
     /// Sends a value that is too large for the ring, or has descriptors.

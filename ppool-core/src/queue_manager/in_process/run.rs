@@ -76,7 +76,7 @@ impl QueueManager {
     fn run_calls(&self, cargo: &Cargo, id: WorkId, count: u32) {
         let payload = &cargo.payload;
         let attached = payload.attached();
-        let mut chunk = ChunkReader::new(payload.bytes());
+        let mut chunk = ChunkReader::new(payload.bytes(), cargo.entry.args_spacing());
         for index in 0..count {
             let args = match count {
                 1 => payload.bytes(),

@@ -19,6 +19,8 @@ pub(crate) struct CallQueue {
     tail: u64,
     /// Every slot before this position is free again.
     freed: u64,
+    /// No call before this position waits for an answer.
+    answered: u64,
     /// What is known of the calls in the slots. Not shared: the worker can't damage it.
     shadows: Box<[Shadow]>,
     arena: Arena,
@@ -95,6 +97,7 @@ impl CallQueue {
             layout: region.layout,
             tail: 0,
             freed: 0,
+            answered: 0,
             shadows: vec![empty; region.layout.slots].into(),
             arena: Arena::new(region.layout.arena_len),
         }
@@ -201,7 +204,9 @@ impl CallQueue {
     /// them all, in nanoseconds.
     #[inline]
     pub(crate) fn answered(&mut self, work_id: u64, attempt: u32, count: u32) -> Option<u64> {
-        for position in self.freed..self.tail {
+        // The slots of those before `freed` may be others' by now.
+        for position in self.answered.max(self.freed)..self.tail {
+            self.answered = position;
             let shadow = self.shadow(position);
             if shadow.state == ShadowState::InFlight {
                 if (shadow.work_id, shadow.attempt) != (work_id, attempt) {

@@ -91,6 +91,25 @@ fn a_full_ring_says_so_until_a_call_is_answered() {
     assert_eq!(in_flight, [1, 2, 3, 4]);
 }
 
+/// Calls that are asked for room only when the next ones come.
+#[test]
+fn all_calls_of_a_full_ring_are_answered_again_and_again() {
+    let (mut queue, mut taker) = ring();
+    for first in [0, 4, 8, 12] {
+        let round = first..first + 4;
+        for work_id in round.clone() {
+            push(&mut queue, work_id).unwrap();
+        }
+        for work_id in round {
+            let call = take(&mut taker).unwrap();
+            assert_eq!(call.entry.work_id, work_id);
+            taker.release(call);
+            queue.answered(work_id, 1, 1);
+        }
+        assert_eq!(queue.in_flight().count(), 0, "after those from {first}");
+    }
+}
+
 #[test]
 fn a_full_arena_says_so_and_takes_no_slot() {
     let (mut queue, mut taker) = ring();

@@ -109,6 +109,13 @@ impl OpenRecord {
         Self::tag(tail) | u64::from(self.count) << Self::LEN_BITS | self.len as u64
     }
 
+    /// What the word grows by with a result of `each` bytes.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(super) fn step(each: usize) -> u64 {
+        1 << Self::LEN_BITS | each as u64
+    }
+
     /// The word's meaning, if it was written at this `tail`.
     pub(super) fn unpack(word: u64, tail: u64) -> Option<Self> {
         let mask = |bits: u32| (1_u64 << bits) - 1;

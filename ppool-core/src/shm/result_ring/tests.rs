@@ -150,6 +150,61 @@ fn what_is_in_an_open_record_can_be_taken_and_comes_only_once() {
     assert_eq!(take_all(&mut reader), [record(4, 0, 1, b"after")]);
 }
 
+#[test]
+fn results_in_their_places_are_there_as_soon_as_they_are_put() {
+    let (_, mut writer, mut reader) = ring();
+    let mut places = writer.places(head(1, 5), 4).unwrap();
+    // The longest record, without its head.
+    assert_eq!(places.room(), (4096 / 16 - 24) / 4);
+    places.put(b"abcd");
+    places.put(b"efgh");
+    // A death here would leave these two.
+    let early = reader.take_open().unwrap();
+    assert_eq!(early, Some(record(1, 5, 2, b"abcdefgh")));
+    places.put(b"ijkl");
+    writer.placed(3, 4);
+    // The record goes on, and its other results may come the other way.
+    writer.add(head(1, 8), [b"mn", b"op"]).unwrap();
+    let mut places = writer.places(head(1, 9), 4).unwrap();
+    places.put(b"qrst");
+    writer.placed(1, 4);
+    writer.publish();
+    assert_eq!(take_all(&mut reader), [record(1, 7, 3, b"ijklmnopqrst")]);
+    assert_eq!(reader.take_open().unwrap(), None);
+}
+
+#[test]
+fn places_are_never_more_than_a_record_has_room_for() {
+    let (_, mut writer, mut reader) = ring();
+    let mut index = 0;
+    let mut taken = 0;
+    while index < 2000 {
+        match writer.places(head(1, index), 8) {
+            Ok(mut places) => {
+                let room = places.room();
+                assert!(room > 0);
+                for put in index..index + room {
+                    places.put(&u64::from(put).to_le_bytes());
+                }
+                writer.placed(room, 8);
+                index += room;
+            }
+            Err(NoRoom) => {
+                writer.publish();
+                for record in take_all(&mut reader) {
+                    assert_eq!(record.head.index, taken);
+                    let bytes = (taken..taken + record.count).map(u64::from);
+                    let bytes: Vec<u8> = bytes.flat_map(u64::to_le_bytes).collect();
+                    assert_eq!(record.bytes, bytes);
+                    taken += record.count;
+                }
+                reader.give_back();
+            }
+        }
+    }
+    assert!(taken > 1900);
+}
+
 /// LINK-2.
 #[test]
 fn a_worker_that_writes_garbage_is_found_out() {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+#[cfg(not(loom))]
+use crate::codec::Places;
+
 use super::{
     super::{
         atomic::Ordering::{Acquire, Release},
@@ -90,20 +93,71 @@ impl ResultWriter {
     /// Publish what is staged, and wait if there is still no room.
     #[inline]
     pub(crate) fn add(&mut self, head: RecordHead, parts: [&[u8]; 2]) -> Result<(), NoRoom> {
-        let [first, second] = parts;
-        let added = first.len() + second.len();
+        let added = parts.iter().map(|part| part.len()).sum();
+        let _ = self.open(head, added)?;
+        self.append(parts);
+        Ok(())
+    }
+
+    /// The open record, with room for a result of `len` bytes.
+    #[inline]
+    fn open(&mut self, head: RecordHead, len: usize) -> Result<&mut Open, NoRoom> {
         if self.open.is_none() {
-            self.begin(head, added)?;
+            self.begin(head, len)?;
         }
+        match &self.open {
+            Some(open) if len <= open.limit - open.len => {}
+            _ => {
+                self.close();
+                return Err(NoRoom);
+            }
+        }
+        self.open.as_mut().ok_or(NoRoom)
+    }
+
+    /// The places of the next results, of `each` bytes, in the open record: at least one. Which of
+    /// them were used is to be [told](ResultWriter::placed).
+    ///
+    /// # Errors
+    /// As [`ResultWriter::add`].
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn places(&mut self, head: RecordHead, each: usize) -> Result<Places<'_>, NoRoom> {
+        let Open {
+            count,
+            len,
+            limit,
+            at,
+            ..
+        } = *self.open(head, each)?;
+        let noted = OpenRecord { count, len }.pack(self.tail);
+        Ok(Places::new(
+            self.memory.words(at, limit),
+            len,
+            each,
+            self.memory.word(RESULTS_OPEN),
+            (noted, OpenRecord::step(each)),
+        ))
+    }
+
+    /// So many results of `each` bytes were put into their places.
+    #[cfg(not(loom))]
+    pub(crate) fn placed(&mut self, count: u32, each: usize) {
+        if let Some(open) = &mut self.open {
+            open.count += count;
+            open.len += count as usize * each;
+        }
+    }
+
+    /// Adds a result, in two parts, to the record that was opened with room for it.
+    #[inline]
+    fn append(&mut self, parts: [&[u8]; 2]) {
+        let [first, second] = parts;
         let Some(open) = &mut self.open else {
-            return Err(NoRoom);
+            return;
         };
         let end = open.at + open.len;
-        if open.len + added > open.limit {
-            self.close();
-            return Err(NoRoom);
-        }
-        open.len += added;
+        open.len += first.len() + second.len();
         open.count += 1;
         self.memory.write(end, first);
         self.memory.write(end + first.len(), second);
@@ -114,7 +168,6 @@ impl ResultWriter {
         };
         let noted = noted.pack(self.tail);
         self.memory.word(RESULTS_OPEN).store(noted, Release);
-        Ok(())
     }
 
     /// Shows everything that was written to the parent. The parent must be told when it sleeps (see
