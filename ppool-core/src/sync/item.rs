@@ -154,7 +154,7 @@ pub(super) fn encode<T: Serialize + DeserializeOwned>(
     head: &[u8],
     most: usize,
 ) -> Result<(Vec<u8>, Vec<OwnedFd>), Refused> {
-    let mut out = Encoder::new();
+    let mut out = Encoder::reuse(Vec::with_capacity(head.len() + USUAL));
     let encoded = out
         .put(head)
         .and_then(|()| Lane::<T>::cbor().encode(item, &mut out));
@@ -169,6 +169,9 @@ pub(super) fn encode<T: Serialize + DeserializeOwned>(
     }
     Ok((out.into_bytes(), descriptors))
 }
+
+/// How many bytes most items don't exceed.
+const USUAL: usize = 48;
 
 /// The most descriptors that go with one item.
 pub(super) const MOST_DESCRIPTORS: usize = MAX_DESCRIPTORS - 1;

@@ -18,7 +18,7 @@ use std::{
 use super::descriptors;
 use crate::{
     codec::attach::Attached,
-    shm::atomic::AtomicU64,
+    shm::atomic::{AtomicU64, Ordering::Relaxed},
     sync::{
         algorithm::{
             lock_word::LockWord,
@@ -334,7 +334,12 @@ impl<'a> Store<'a> {
         if there < HEAD_LEN as u64 || there > layout::RING_LEN as u64 {
             return Err(in_disorder());
         }
-        let (len, number) = head_in(&self.copy_ring(*position, HEAD_LEN));
+        // Records begin at words, and so does the ring.
+        let head_word = |at: u64| {
+            let at = layout::DATA + ring_index(position.wrapping_add(at)) / 8 * 8;
+            u64::from_le(self.0.memory().word(at).load(Relaxed))
+        };
+        let (len, number) = (head_word(0), head_word(8));
         let whole = whole_len(len, there)?;
         let start = position.wrapping_add(HEAD_LEN as u64);
         *position = position.wrapping_add(whole);
