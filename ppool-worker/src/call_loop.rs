@@ -14,6 +14,7 @@ use std::{io, ops::Range, time::Instant};
 use ppool_core::{
     codec::{ChunkReader, Decoder, Encoder, Spacing, attach::Attached},
     ids::ItemId,
+    sys::huge_pages,
     task::{Form, Invocations, Registry, TaskEntry, TaskKey},
     wire::{CallItem, CallOutcome, NO_PARAMETER, ResultItem},
 };
@@ -279,7 +280,9 @@ fn run_item(
     panic::item(index);
     limits::call_begins();
     value.clear(KEEP);
-    let args = Decoder::new(args).with_attached(attached);
+    let args = Decoder::new(args)
+        .with_attached(attached)
+        .preparing(huge_pages::expect_all_of);
     let result = invoke(entry, args, value);
     limits::call_ends();
     state::call_is_done();

@@ -17,6 +17,8 @@ pub struct Decoder<'a> {
     item_start: usize,
     /// What came beside the bytes.
     attached: Option<&'a Attached>,
+    /// What is done with new memory before it is filled.
+    prepare: Option<fn(&mut [u8])>,
 }
 
 /// Where the bytes are.
@@ -48,6 +50,7 @@ impl<'a> Decoder<'a> {
             position: 0,
             item_start: 0,
             attached: None,
+            prepare: None,
         }
     }
 
@@ -56,6 +59,15 @@ impl<'a> Decoder<'a> {
     #[must_use]
     pub fn with_attached(mut self, attached: &'a Attached) -> Self {
         self.attached = Some(attached);
+        self
+    }
+
+    /// The same, where memory that values are copied to is prepared by `prepare` first. (This room makes
+    /// no system call itself.)
+    #[inline]
+    #[must_use]
+    pub fn preparing(mut self, prepare: fn(&mut [u8])) -> Self {
+        self.prepare = Some(prepare);
         self
     }
 
@@ -163,7 +175,11 @@ impl<'a> Decoder<'a> {
         }
         let mut values = bytemuck::allocation::try_zeroed_vec(count)
             .map_err(|()| CodecError::new(format!("there is no memory for {count} elements")))?;
-        self.take_into(bytemuck::cast_slice_mut(&mut values))?;
+        let bytes = bytemuck::cast_slice_mut(&mut values);
+        if let Some(prepare) = self.prepare {
+            prepare(bytes);
+        }
+        self.take_into(bytes)?;
         Ok(values)
     }
 

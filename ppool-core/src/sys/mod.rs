@@ -63,6 +63,7 @@ pub mod fd_passing;
 pub mod fork;
 pub mod fork_hook;
 pub mod futex;
+pub mod huge_pages;
 pub mod inherit;
 pub mod limits;
 pub mod mapping;

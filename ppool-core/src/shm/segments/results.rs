@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     codec::segment::{Segment, Segments, Stored},
-    sys::memfd::Memfd,
+    sys::{huge_pages, memfd::Memfd},
 };
 
 /// Names one use of a segment of a worker: which segment, and the how manieth use.
@@ -237,6 +237,7 @@ impl Segment for Received {
     }
 
     fn read(&self, at: usize, into: &mut [u8]) -> io::Result<()> {
+        huge_pages::expect_all_of(into);
         Memfd::read_at(self.memfd.as_fd(), at as u64, into)
     }
 }
