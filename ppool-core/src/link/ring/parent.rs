@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How many calls lie before a worker that sleeps at most, when they may.
-pub(super) const LYING: u32 = 16;
+pub(super) const LYING: u32 = 64;
 
 /// How many records one turn takes at most.
 const TURN: usize = 1024;
