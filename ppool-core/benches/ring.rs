@@ -16,7 +16,7 @@ use std::{
 };
 
 use ppool_core::{
-    codec::{Encoder, Payload},
+    codec::{Encoder, Payload, SharedPayload},
     ids::{Generation, Slot, WorkId, WorkerId},
     link::{
         Link, WorkerLink,
@@ -118,21 +118,21 @@ fn within_one_thread() -> io::Result<()> {
     let mut up = Vec::new();
     link.drive(&mut up).map(drop)?;
 
-    let payload = Arc::new(Payload::from(vec![1; 8]));
+    let payload = SharedPayload::from(Payload::from(vec![1; 8]));
     report("one thread: call and result of 8 B", 1, 5_000, |_| {
         link.send_call(call(1, 1), payload.clone())?;
         answer(&mut calls, &mut results, &mut value)?;
         up.clear();
         link.take_results(&mut up)
     })?;
-    let payload = Arc::new(Payload::from(vec![1; 4096]));
+    let payload = SharedPayload::from(Payload::from(vec![1; 4096]));
     report("one thread: call and result of 4 KiB", 1, 1_000, |_| {
         link.send_call(call(1, 1), payload.clone())?;
         answer(&mut calls, &mut results, &mut value)?;
         up.clear();
         link.take_results(&mut up)
     })?;
-    let payload = Arc::new(Payload::default());
+    let payload = SharedPayload::default();
     report("one thread: an item of a chunk of 1024", 1024, 10, |_| {
         link.send_call(call(1, 1024), payload.clone())?;
         answer(&mut calls, &mut results, &mut value)?;
@@ -151,7 +151,7 @@ fn between_processes(spin: Duration) -> io::Result<()> {
         link.drive(&mut up).map(drop)?;
     }
     up.clear();
-    let payload = Arc::new(Payload::from(vec![1; 8]));
+    let payload = SharedPayload::from(Payload::from(vec![1; 8]));
     let name = format!("two processes, worker spins {spin:?}: ");
     report(&format!("{name}round trip, parent spins"), 1, 300, |_| {
         link.send_call(call(1, 1), payload.clone())?;
@@ -163,7 +163,7 @@ fn between_processes(spin: Duration) -> io::Result<()> {
         }
         spin_for(&mut link, &mut up, 16)
     })?;
-    let empty = Arc::new(Payload::default());
+    let empty = SharedPayload::default();
     report(&format!("{name}item of a chunk of 4096"), 4096, 2, |_| {
         link.send_call(call(1, 4096), empty.clone())?;
         spin_for(&mut link, &mut up, 1)?;
@@ -198,7 +198,7 @@ fn over_the_socket() -> io::Result<()> {
     let mut child = start(worker.into())?;
     link.send_boot(&boot(), Vec::new())?;
     let mut up = Vec::new();
-    let payload = Arc::new(Payload::from(vec![1; 8]));
+    let payload = SharedPayload::from(Payload::from(vec![1; 8]));
     report(
         "two processes, socket: round trip, parent spins",
         1,

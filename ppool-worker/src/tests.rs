@@ -556,7 +556,7 @@ fn descriptors_of_a_call_are_closed_when_it_is_done() {
     let payload = Payload::with_descriptors(Vec::new(), vec![sent.into()]);
     worker
         .link
-        .send_call(call_item(1, "nothing", 1), Arc::new(payload))
+        .send_call(call_item(1, "nothing", 1), payload.into())
         .unwrap();
     worker.result(1, 0);
     witness

@@ -1,11 +1,19 @@
 //! Where encoded bytes are written.
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{cell::Cell, io, os::fd::OwnedFd, sync::Arc};
 
 use super::{
-    CodecError, MAX_PAYLOAD_LEN, Payload,
+    CodecError, MAX_PAYLOAD_LEN, Payload, SharedPayload,
     segment::{Front, LARGE, Segments, Stored},
 };
+
+/// A buffer with more room than this is not kept.
+const KEPT: usize = 4096;
+
+thread_local! {
+    /// A buffer for the arguments of the next call, unless they are being encoded.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Collects the bytes of one payload: the arguments of a call, or results.
 #[derive(Debug)]
@@ -74,6 +82,17 @@ impl Encoder {
         }
     }
 
+    /// The same for the arguments of one call: few bytes are collected in a buffer that the thread keeps.
+    #[inline]
+    #[must_use]
+    pub fn for_call(source: Option<Arc<dyn Segments>>) -> Self {
+        Encoder {
+            // While the thread ends there is none.
+            bytes: BUFFER.try_with(Cell::take).unwrap_or_default(),
+            ..Encoder::with_segments(source)
+        }
+    }
+
     /// Says that the argument of this parameter comes next.
     #[inline]
     pub fn begin_parameter(&mut self, index: usize) {
@@ -117,6 +136,27 @@ impl Encoder {
         match self.take_stored() {
             Some(stored) => Payload::stored_with(stored, self.descriptors.into()),
             None => Payload::with_descriptors(self.bytes, self.descriptors),
+        }
+    }
+
+    /// The same, to be shared.
+    #[inline]
+    #[must_use]
+    pub fn into_shared(mut self) -> SharedPayload {
+        let few = match self.front {
+            None if self.descriptors.is_empty() => SharedPayload::of_few(&self.bytes),
+            _ => None,
+        };
+        match few {
+            Some(few) => {
+                let mut buffer = std::mem::take(&mut self.bytes);
+                buffer.clear();
+                if buffer.capacity() <= KEPT {
+                    let _ = BUFFER.try_with(|kept| kept.set(buffer));
+                }
+                few
+            }
+            None => self.into_payload().into(),
         }
     }
 

@@ -34,7 +34,7 @@ pub use encoder::Encoder;
 pub use into_args::{ArgList, IntoArg, IntoArgs};
 pub(crate) use lane::Decode;
 pub use lane::{ByCbor, ByNothing, ByPlainSlice, ByPlainValue, ByRaw, Lane, Probe, Slice};
-pub use payload::{Payload, Value};
+pub use payload::{Payload, SharedPayload, Value};
 pub use places::Places;
 pub(crate) use raw::take_text;
 pub use raw::{Plain, Raw};

@@ -17,16 +17,16 @@ use super::{Decoder, attach::Attached, segment::Stored};
 pub struct Payload(Body);
 
 enum Body {
-    Few(Few),
+    Few(Few<15>),
     Bytes(Vec<u8>),
     More(Box<More>),
 }
 
-/// As many bytes as find room in a [`Payload`] beside what says that they are there.
-#[derive(Default)]
-struct Few {
+/// As many bytes as find room in a payload beside what says that they are there.
+#[derive(Clone, Copy)]
+struct Few<const MOST: usize> {
     len: u8,
-    bytes: [u8; 15],
+    bytes: [u8; MOST],
 }
 
 #[derive(Default)]
@@ -72,6 +72,13 @@ impl Payload {
             descriptors: Arc::new(attached.into_descriptors()),
             is_incomplete,
         })))
+    }
+
+    /// A copy of these bytes, if they are few enough to lie in it.
+    #[inline]
+    #[must_use]
+    pub fn of_few(bytes: &[u8]) -> Option<Self> {
+        Few::of(bytes).map(|few| Payload(Body::Few(few)))
     }
 
     /// The same bytes, and the descriptors that came with them.
@@ -247,15 +254,22 @@ impl More {
     }
 }
 
-impl Few {
+impl<const MOST: usize> Few<MOST> {
+    const NONE: Self = Few {
+        len: 0,
+        bytes: [0; MOST],
+    };
+
     /// The bytes, if they are few.
+    #[inline]
     fn of(bytes: &[u8]) -> Option<Self> {
-        let mut few = Few::default();
+        let mut few = Few::NONE;
         few.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         few.len = u8::try_from(bytes.len()).ok()?;
         Some(few)
     }
 
+    #[inline]
     fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
@@ -263,13 +277,13 @@ impl Few {
 
 impl Default for Body {
     fn default() -> Self {
-        Body::Few(Few::default())
+        Body::Few(Few::NONE)
     }
 }
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Payload(Few::of(&bytes).map_or(Body::Bytes(bytes), Body::Few))
+        Payload::of_few(&bytes).unwrap_or(Payload(Body::Bytes(bytes)))
     }
 }
 
@@ -293,6 +307,126 @@ impl fmt::Debug for Payload {
         match self.descriptors() {
             [] => f.write_str(")"),
             descriptors => write!(f, ", {} descriptors)", descriptors.len()),
+        }
+    }
+}
+
+/// A payload that is held in several places: the arguments of a call, which may have to be sent again. A
+/// clone is the same payload.
+///
+/// Of a number or two it is a copy, which takes no memory beside itself.
+#[derive(Clone)]
+pub struct SharedPayload(Held);
+
+#[derive(Clone)]
+enum Held {
+    Few(Few<14>),
+    Shared(Arc<Payload>),
+}
+
+impl SharedPayload {
+    /// These bytes, if they are few enough to lie in it.
+    #[inline]
+    #[must_use]
+    pub(super) fn of_few(bytes: &[u8]) -> Option<Self> {
+        Few::of(bytes).map(|few| SharedPayload(Held::Few(few)))
+    }
+
+    /// The bytes, unless they are in a segment.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Held::Few(few) => few.bytes(),
+            Held::Shared(payload) => payload.bytes(),
+        }
+    }
+
+    /// What has more than few bytes.
+    #[inline]
+    fn payload(&self) -> Option<&Payload> {
+        match &self.0 {
+            Held::Few(_) => None,
+            Held::Shared(payload) => Some(payload),
+        }
+    }
+
+    /// The bytes in a segment, if that is where they are.
+    #[inline]
+    #[must_use]
+    pub fn stored(&self) -> Option<&Stored> {
+        self.payload()?.stored()
+    }
+
+    /// How many bytes there are, wherever.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.payload()
+            .map_or_else(|| self.bytes().len(), Payload::len)
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The descriptors.
+    #[inline]
+    #[must_use]
+    pub fn descriptors(&self) -> &[OwnedFd] {
+        self.payload().map_or(&[], Payload::descriptors)
+    }
+
+    /// As [`Payload::attached`].
+    #[must_use]
+    pub fn attached(&self) -> Attached {
+        self.payload()
+            .map_or_else(Attached::default, Payload::attached)
+    }
+
+    /// In how many places it is held.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        match &self.0 {
+            Held::Few(_) => 1,
+            Held::Shared(payload) => Arc::strong_count(payload),
+        }
+    }
+
+    /// Other bytes, with the same descriptors.
+    #[must_use]
+    pub fn with_bytes(&self, bytes: &[u8]) -> Self {
+        let bytes = bytes.to_vec();
+        match self.payload() {
+            None => Payload::from(bytes).into(),
+            Some(payload) => payload.with_bytes(bytes).into(),
+        }
+    }
+}
+
+impl Default for SharedPayload {
+    fn default() -> Self {
+        SharedPayload(Held::Few(Few::NONE))
+    }
+}
+
+impl From<Payload> for SharedPayload {
+    fn from(payload: Payload) -> Self {
+        let few = match &payload.0 {
+            Body::Few(few) => SharedPayload::of_few(few.bytes()),
+            Body::Bytes(_) | Body::More(_) => None,
+        };
+        few.unwrap_or_else(|| SharedPayload(Held::Shared(Arc::new(payload))))
+    }
+}
+
+impl fmt::Debug for SharedPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Held::Few(few) => write!(f, "Payload({} bytes)", few.len),
+            Held::Shared(payload) => payload.fmt(f),
         }
     }
 }
@@ -347,6 +481,7 @@ mod tests {
     #[test]
     fn it_is_no_larger_than_its_bytes() {
         assert_eq!(size_of::<Payload>(), size_of::<Vec<u8>>());
+        assert_eq!(size_of::<SharedPayload>(), 2 * size_of::<usize>());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use nix::{
 
 use super::{Link, LinkState, WorkerLink};
 use crate::{
-    codec::Payload,
+    codec::{Payload, SharedPayload},
     error::RemotePanic,
     ids::{Generation, Slot, WorkId, WorkerId},
     output::Output,
@@ -136,13 +136,13 @@ pub(super) fn drive(link: &mut dyn Link, up: &mut Vec<FromWorker>) -> io::Result
 }
 
 /// A payload, as it is sent.
-pub(super) fn shared(bytes: Vec<u8>) -> Arc<Payload> {
-    Arc::new(bytes.into())
+pub(super) fn shared(bytes: Vec<u8>) -> SharedPayload {
+    Payload::from(bytes).into()
 }
 
 /// The same with descriptors.
-pub(super) fn with_fds(bytes: Vec<u8>, descriptors: Vec<OwnedFd>) -> Arc<Payload> {
-    Arc::new(Payload::with_descriptors(bytes, descriptors))
+pub(super) fn with_fds(bytes: Vec<u8>, descriptors: Vec<OwnedFd>) -> SharedPayload {
+    Payload::with_descriptors(bytes, descriptors).into()
 }
 
 /// Drives the parent's end until `count` messages are up.
@@ -228,7 +228,7 @@ pub(super) fn a_call_is_sent_by_reference_and_without_blocking((mut parent, work
         parent.send_call(call(id), payload.clone()).unwrap();
     }
     assert!(parent.wants_write());
-    assert_eq!(Arc::strong_count(&payload), 4);
+    assert_eq!(payload.holders(), 4);
 
     let expected = payload.clone();
     let reader = thread::spawn(move || {
@@ -243,7 +243,7 @@ pub(super) fn a_call_is_sent_by_reference_and_without_blocking((mut parent, work
         let _ = drive(&mut *parent, &mut Vec::new()).unwrap();
     }
     reader.join().unwrap();
-    assert_eq!(Arc::strong_count(&payload), 1);
+    assert_eq!(payload.holders(), 1);
 }
 
 pub(super) fn large_payloads_pass_each_other((mut parent, worker): Pair) {
@@ -272,7 +272,7 @@ pub(super) fn large_payloads_pass_each_other((mut parent, worker): Pair) {
     else {
         panic!("a value is expected");
     };
-    assert!(result == *big);
+    assert!(result.bytes() == big.bytes());
 }
 
 /// A pair of sockets: the end to send, and the end that sees when all copies of it are closed.
@@ -361,7 +361,7 @@ pub(super) fn descriptors_that_nobody_takes_are_closed((mut parent, worker): Pai
     parent
         .send_call(call(1), with_fds(Vec::new(), vec![sent]))
         .unwrap();
-    parent.send_call(call(2), Arc::default()).unwrap();
+    parent.send_call(call(2), SharedPayload::default()).unwrap();
     worker.recv().unwrap();
     worker.recv().unwrap();
     assert_all_copies_closed(witness_of_received);
@@ -523,8 +523,8 @@ pub(super) fn a_call_to_a_worker_that_is_gone_is_no_error((mut parent, worker): 
 }
 
 pub(super) fn all_that_a_parent_sent_comes_before_the_end((mut parent, worker): Pair) {
-    parent.send_call(call(1), Arc::default()).unwrap();
-    parent.send_call(call(2), Arc::default()).unwrap();
+    parent.send_call(call(1), SharedPayload::default()).unwrap();
+    parent.send_call(call(2), SharedPayload::default()).unwrap();
     drop(parent);
     assert!(worker.recv().unwrap().is_some());
     assert!(worker.recv().unwrap().is_some());

@@ -4,12 +4,11 @@ use std::{
     fmt, io,
     ops::Range,
     os::fd::{AsFd, OwnedFd},
-    sync::Arc,
     time::Duration,
 };
 
 use crate::{
-    codec::{Payload, attach::Attached, segment::Stored},
+    codec::{SharedPayload, attach::Attached, segment::Stored},
     ids::{ItemId, WorkId},
     wire::{Boot, CallItem, FromWorker, ToWorker},
 };
@@ -25,7 +24,7 @@ pub trait Link: Send + fmt::Debug + AsFd {
     /// # Errors
     /// When the transport failed and is of no use any more. A worker that is gone is not an error
     /// here: `drive` says so.
-    fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()>;
+    fn send_call(&mut self, call: CallItem, payload: SharedPayload) -> io::Result<()>;
 
     /// Sends the worker's first message, with the descriptors that it speaks of.
     ///

@@ -41,7 +41,7 @@ impl Pool {
     ) -> Result<Vec<TaskFuture<T::Output>>, TaskErrorKind> {
         let mut encoder = Encoder::with_segments(self.parts.manager.segments());
         encode_item::<T, A>(args, &T::lanes(), &mut encoder).map_err(TaskErrorKind::Encode)?;
-        let payload = Arc::new(encoder.into_payload());
+        let payload = encoder.into_shared();
         let manager = &self.parts.manager;
         let mut states = Vec::new();
         let make = || {
@@ -49,7 +49,7 @@ impl Pool {
             states.push(Arc::clone(&state));
             Cargo {
                 entry: T::entry(),
-                payload: Arc::clone(&payload),
+                payload: payload.clone(),
                 sink: state,
             }
         };

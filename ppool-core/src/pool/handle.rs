@@ -385,13 +385,13 @@ impl Pool {
         args: &A,
         wait: bool,
     ) -> Result<TaskFuture<T::Output>, NotAccepted> {
-        let mut encoder = Encoder::with_segments(self.parts.manager.segments());
+        let mut encoder = Encoder::for_call(self.parts.manager.segments());
         encode_item::<T, A>(args, &T::lanes(), &mut encoder)
             .map_err(|error| NotAccepted::Other(TaskErrorKind::Encode(error)))?;
         let state = Arc::new(CallState::new());
         let cargo = Cargo {
             entry: T::entry(),
-            payload: Arc::new(encoder.into_payload()),
+            payload: encoder.into_shared(),
             sink: Arc::clone(&state) as _,
         };
         let terms = self.parts.terms(T::entry(), options, 1);

@@ -266,7 +266,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     /// A chunk, ready to be sent.
     pub(super) fn parcel(&mut self, chunk: ChunkWriter) -> Parcel {
         let count = chunk.count();
-        let payload = Arc::new(chunk.into_payload());
+        let payload = chunk.into_payload().into();
         let chunk = Chunk::new(&self.gather, self.pulled, count, &self.pace, self.hook());
         self.pulled += u64::from(count);
         let cargo = Cargo {

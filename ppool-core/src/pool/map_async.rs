@@ -118,7 +118,7 @@ impl<T: Task> Feeder<'_, T> {
         let chunk = self.chunk(count);
         let cargo = Cargo {
             entry: T::entry(),
-            payload: Arc::new(payload),
+            payload: payload.into(),
             sink: Arc::clone(&chunk) as _,
         };
         let terms = self.pool.terms(T::entry(), self.options, count);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    codec::{ChunkReader, Payload, Values},
+    codec::{ChunkReader, SharedPayload, Values},
     future::{CallState, Hooks, Outcome},
     task::TaskEntry,
 };
@@ -52,7 +52,7 @@ pub(crate) struct Cargo {
     /// The task.
     pub(crate) entry: &'static TaskEntry,
     /// The encoded arguments of its call, or of the calls of a chunk.
-    pub(crate) payload: Arc<Payload>,
+    pub(crate) payload: SharedPayload,
     /// Who gets the outcomes.
     pub(crate) sink: Arc<dyn Sink>,
 }
@@ -60,9 +60,9 @@ pub(crate) struct Cargo {
 impl Cargo {
     /// The arguments of `sent` of the `count` calls from the one at `next` on: the whole payload,
     /// unless earlier calls of the chunk are done and their worker is gone, or it may not do all.
-    pub(crate) fn payload_of(&self, next: u32, sent: u32, count: u32) -> Arc<Payload> {
+    pub(crate) fn payload_of(&self, next: u32, sent: u32, count: u32) -> SharedPayload {
         if sent == count {
-            return Arc::clone(&self.payload);
+            return self.payload.clone();
         }
         let mut chunk = ChunkReader::new(self.payload.bytes(), self.entry.args_spacing());
         for _ in 0..next {
@@ -78,6 +78,6 @@ impl Cargo {
             &rest[..rest.len() - chunk.rest().len()]
         };
         // Numbers of descriptors are those of the whole payload.
-        Arc::new(self.payload.with_bytes(part.to_vec()))
+        self.payload.with_bytes(part)
     }
 }

@@ -103,7 +103,7 @@ impl Core {
         let Some(item) = self.reactor.item(id) else {
             return;
         };
-        let cargo = item.cargo.clone();
+        let cargo = &item.cargo;
         let call = CallItem {
             work_id: id,
             attempt: item.attempt,

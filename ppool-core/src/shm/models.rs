@@ -227,7 +227,7 @@ fn no_result_is_slept_through() {
         let mut answers = 0;
         while answers < 2 {
             if let Some(record) = reader.next().unwrap() {
-                assert_eq!(record.bytes, b"r");
+                assert_eq!(record.bytes.bytes(), b"r");
                 queue.answered(record.head.work_id, 1, 1);
                 answers += 1;
                 // Writes to the slot that the worker has just released.
@@ -276,7 +276,7 @@ fn a_full_result_ring_wraps_and_wakes_the_worker() {
             match reader.next().unwrap() {
                 Some(record) => {
                     assert_eq!(record.head.work_id, taken);
-                    assert_eq!(u64::from(record.bytes[0]), taken);
+                    assert_eq!(u64::from(record.bytes.bytes()[0]), taken);
                     taken += 1;
                 }
                 None => thread::yield_now(),
@@ -307,12 +307,12 @@ fn an_open_record_is_taken_early_or_late_and_never_twice() {
         });
         let mut bytes = Vec::new();
         let early = reader.take_open().unwrap();
-        let early = early.map(|record| record.bytes);
+        let early = early.map(|record| record.bytes.into_bytes());
         worker.join().unwrap();
         bytes.extend(early.unwrap_or_default());
         while let Some(record) = reader.next().unwrap() {
             assert_eq!(record.head.index as usize, bytes.len() / 8);
-            bytes.extend(record.bytes);
+            bytes.extend(record.bytes.into_bytes());
         }
         assert_eq!(bytes, [7; 16]);
     });

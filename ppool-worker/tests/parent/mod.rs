@@ -1,10 +1,10 @@
 //! The parent's side of a test: speaks to one worker, wherever that runs.
 
-use std::{collections::VecDeque, os::fd::AsFd, sync::Arc};
+use std::{collections::VecDeque, os::fd::AsFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ppool_core::{
-    codec::{ChunkReader, CodecError, Encoder, Lane},
+    codec::{ChunkReader, CodecError, Encoder, Lane, Payload},
     ids::{Generation, Slot, WorkId, WorkerId},
     link::{Link, LinkState},
     output::Output,
@@ -48,7 +48,7 @@ impl Parent {
     /// Sends a call of `count` items.
     pub(crate) fn call(&mut self, id: u64, task: &str, count: u32, payload: Vec<u8>) {
         self.link
-            .send_call(call_item(id, task, count), Arc::new(payload.into()))
+            .send_call(call_item(id, task, count), Payload::from(payload).into())
             .expect("the link works");
     }
 

@@ -5,7 +5,6 @@ use std::{
     io,
     ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use super::record;
 #[cfg(test)]
 use crate::shm::bell::Bell;
 use crate::{
-    codec::Payload,
+    codec::{Payload, SharedPayload},
     ids::{ItemId, WorkId},
     link::{Link, LinkState, Started, socket::SocketLink},
     shm::{
@@ -39,7 +38,7 @@ struct Lent {
     attempt: u32,
     has_descriptors: bool,
     /// Keeps the segment; descriptors are only kept until they are sent.
-    _segment: Option<Arc<Payload>>,
+    _segment: Option<SharedPayload>,
 }
 
 /// The parent's end of a region and the socket that goes with it.
@@ -84,7 +83,7 @@ pub struct RingLink {
 struct Kept {
     call: CallItem,
     timed: bool,
-    payload: Arc<Payload>,
+    payload: SharedPayload,
 }
 
 impl RingLink {
@@ -135,7 +134,7 @@ impl RingLink {
         &mut self,
         call: CallItem,
         timed: bool,
-        payload: &Arc<Payload>,
+        payload: &SharedPayload,
     ) -> io::Result<Result<(), Full>> {
         let entry = Entry {
             work_id: call.work_id.0,
@@ -151,13 +150,13 @@ impl RingLink {
             if self.calls.room() == 0 {
                 return Ok(Err(Full));
             }
-            self.socket.send_call(call, Arc::clone(payload))?;
+            self.socket.send_call(call, payload.clone())?;
             if !is_bare {
                 self.lent.push(Lent {
                     work_id: call.work_id,
                     attempt: call.attempt,
                     has_descriptors: !payload.descriptors().is_empty(),
-                    _segment: payload.stored().map(|_| Arc::clone(payload)),
+                    _segment: payload.stored().map(|_| payload.clone()),
                 });
             }
             self.calls.push(&entry, Source::Stream)
@@ -330,7 +329,7 @@ impl RingLink {
 
 impl Link for RingLink {
     #[inline]
-    fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()> {
+    fn send_call(&mut self, call: CallItem, payload: SharedPayload) -> io::Result<()> {
         let timed = self.timed;
         if self.kept.is_empty() && self.queue(call, timed, &payload)?.is_ok() {
             return Ok(());

@@ -43,17 +43,17 @@ pub(super) fn head(kind: u8, work_id: WorkId, attempt: u32, index: u32) -> Recor
 pub(super) fn result(record: Record) -> Result<Option<ResultItem>, Broken> {
     let Record { head, count, bytes } = record;
     let outcome = match head.kind {
-        VALUE => CallOutcome::Value(bytes.into()),
+        VALUE => CallOutcome::Value(bytes),
         VALUES => CallOutcome::Values {
             count,
-            bytes,
+            bytes: bytes.into_bytes(),
             spacing: Spacing::Lengths,
             spent: 0,
         },
         EVEN_VALUES => CallOutcome::Values {
             count,
             spacing: Spacing::Each(even(bytes.len(), count)?),
-            bytes,
+            bytes: bytes.into_bytes(),
             spent: 0,
         },
         STREAMED => return Ok(None),

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{RingCall, RingCalls, RingControl, RingLink, RingResults, attach, parent::LYING};
 use crate::{
-    codec::{Encoder, Spacing, attach::Attached, segment::Stored},
+    codec::{Encoder, SharedPayload, Spacing, attach::Attached, segment::Stored},
     ids::WorkId,
     link::{
         Link, LinkState, Started, WorkerLink,
@@ -457,7 +457,9 @@ fn values(id: u64, index: u32, values: &[&[u8]], spent: u64) -> FromWorker {
 #[test]
 fn the_values_of_a_call_of_several_items_come_together() {
     let (mut parent, _socket, (mut calls, mut results, _control)) = ends();
-    parent.send_call(items(1, 5), Arc::default()).unwrap();
+    parent
+        .send_call(items(1, 5), SharedPayload::default())
+        .unwrap();
     let call = try_next(&mut calls).unwrap();
     assert_eq!(calls.claim_items(&call, 3), Some(0..3));
     results
@@ -488,7 +490,9 @@ fn the_values_of_a_call_of_several_items_come_together() {
     let third = FromWorker::Result(ResultItem { index: 2, ..third });
     assert!(up == [values(1, 0, &[b"a", b""], 0), third]);
 
-    parent.send_call(items(2, 2), Arc::default()).unwrap();
+    parent
+        .send_call(items(2, 2), SharedPayload::default())
+        .unwrap();
     let call = try_next(&mut calls).unwrap();
     results
         .add_value(WorkId(2), 1, 0, &mut encoded(b"x"))
@@ -506,7 +510,9 @@ fn the_values_of_a_call_of_several_items_come_together() {
 #[test]
 fn values_of_one_length_come_without_it() {
     let (mut parent, _socket, (mut calls, mut results, _control)) = ends();
-    parent.send_call(items(1, 9), Arc::default()).unwrap();
+    parent
+        .send_call(items(1, 9), SharedPayload::default())
+        .unwrap();
     let call = try_next(&mut calls).unwrap();
     let id = WorkId(1);
     let put = |results: &mut RingResults, index, values: &[&[u8]]| {
@@ -549,7 +555,9 @@ fn values_of_one_length_come_without_it() {
 fn after_a_death_it_is_known_what_was_done_what_ran_and_what_did_not_start() {
     let (mut parent, socket, (mut calls, mut results, control)) = ends();
     send(&mut parent, 0);
-    parent.send_call(items(1, 9), Arc::default()).unwrap();
+    parent
+        .send_call(items(1, 9), SharedPayload::default())
+        .unwrap();
     send(&mut parent, 2);
     send(&mut parent, 3);
     assert!(parent.revoke(WorkId(3)));
@@ -582,7 +590,9 @@ fn after_a_death_it_is_known_what_was_done_what_ran_and_what_did_not_start() {
 #[test]
 fn the_rest_of_a_dead_worker_is_taken_although_its_socket_stays_open() {
     let (mut parent, socket, (mut calls, mut results, _control)) = ends();
-    parent.send_call(items(1, 9), Arc::default()).unwrap();
+    parent
+        .send_call(items(1, 9), SharedPayload::default())
+        .unwrap();
     let _call = try_next(&mut calls).unwrap();
     results
         .add_value(WorkId(1), 1, 0, &mut encoded(b"a"))

@@ -5,11 +5,10 @@ use std::{
     io::{self, IoSlice},
     ops::Range,
     os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
 };
 
 use crate::{
-    codec::Payload,
+    codec::SharedPayload,
     sys::fd_passing,
     wire::{Head, MAX_DESCRIPTORS, ToWorker, WireError},
 };
@@ -33,7 +32,7 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Outgoing {
     head: Head,
-    payload: Arc<Payload>,
+    payload: SharedPayload,
     /// Which descriptors of the payload go with the message's first byte.
     descriptors: Range<usize>,
     /// Whether the bytes of the payload are the message's tail, or go by its segment; else they are
@@ -79,7 +78,7 @@ impl Outbox {
     }
 
     /// Appends a message with a payload, to be written by [`Outbox::flush`].
-    pub(super) fn push(&mut self, head: Head, payload: Arc<Payload>) -> Result<(), WireError> {
+    pub(super) fn push(&mut self, head: Head, payload: SharedPayload) -> Result<(), WireError> {
         if self.broken {
             return Ok(());
         }
@@ -90,7 +89,7 @@ impl Outbox {
             let more = MAX_DESCRIPTORS.min(count - sent);
             self.waiting.push_back(Outgoing {
                 head: ToWorker::descriptors().with_descriptors(more)?,
-                payload: Arc::clone(&payload),
+                payload: payload.clone(),
                 descriptors: sent..sent + more,
                 is_last: false,
             });

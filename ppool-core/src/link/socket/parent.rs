@@ -6,7 +6,6 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::Arc,
 };
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
     outbox::Outbox,
 };
 use crate::{
-    codec::{Payload, attach::Attached},
+    codec::{Payload, SharedPayload, attach::Attached},
     ids::{ItemId, WorkId},
     link::{Link, LinkState},
     wire::{
@@ -63,7 +62,7 @@ impl SocketLink {
     pub fn send_template(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let Encoded { head, tail } = boot.encode_template();
         let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
-        self.send(head, Arc::new(payload))
+        self.send(head, payload.into())
     }
 
     /// Asks a template to fork a worker, which gets this end of a link.
@@ -72,10 +71,10 @@ impl SocketLink {
     /// As [`Link::send_call`].
     pub fn send_fork(&mut self, workers_end: OwnedFd) -> io::Result<()> {
         let payload = Payload::with_descriptors(Vec::new(), vec![workers_end]);
-        self.send(ToWorker::fork().head, Arc::new(payload))
+        self.send(ToWorker::fork().head, payload.into())
     }
 
-    fn send(&mut self, head: Head, payload: Arc<Payload>) -> io::Result<()> {
+    fn send(&mut self, head: Head, payload: SharedPayload) -> io::Result<()> {
         self.outbox.push(head, payload)?;
         self.outbox.flush(self.socket.as_fd())
     }
@@ -114,12 +113,15 @@ impl SocketLink {
 impl SocketLink {
     /// Has the worker close the descriptors of a call that it will find revoked.
     pub(crate) fn send_revoked(&mut self, work_id: WorkId, attempt: u32) -> io::Result<()> {
-        self.send(ToWorker::revoked(work_id, attempt), Arc::default())
+        self.send(
+            ToWorker::revoked(work_id, attempt),
+            SharedPayload::default(),
+        )
     }
 }
 
 impl Link for SocketLink {
-    fn send_call(&mut self, call: CallItem, payload: Arc<Payload>) -> io::Result<()> {
+    fn send_call(&mut self, call: CallItem, payload: SharedPayload) -> io::Result<()> {
         let head = match payload.stored() {
             Some(stored) => call.head_in_segment(stored.len()),
             None => call.head(payload.len()),
@@ -130,15 +132,15 @@ impl Link for SocketLink {
     fn send_boot(&mut self, boot: &Boot, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let Encoded { head, tail } = boot.encode();
         let payload = Payload::with_descriptors(tail.into_owned(), descriptors);
-        self.send(head, Arc::new(payload))
+        self.send(head, payload.into())
     }
 
     fn send_stop(&mut self, item: ItemId) -> io::Result<()> {
-        self.send(ToWorker::stop(item), Arc::default())
+        self.send(ToWorker::stop(item), SharedPayload::default())
     }
 
     fn send_sentinel(&mut self) -> io::Result<()> {
-        self.send(ToWorker::sentinel().head, Arc::default())
+        self.send(ToWorker::sentinel().head, SharedPayload::default())
     }
 
     fn wants_write(&self) -> bool {

@@ -12,6 +12,7 @@ use super::{
     },
     record::{HEAD_LEN, Measure, OpenRecord, PAD, Record, RecordHead, room_for},
 };
+use crate::codec::Payload;
 
 /// Takes results from one ring.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct ResultReader {
     given_back: u64,
     /// How many results of the record at `head` were taken while it was open, and their bytes.
     taken_early: OpenRecord,
+    /// Where few bytes are copied to first.
+    buffer: Vec<u8>,
 }
 
 impl ResultReader {
@@ -37,6 +40,7 @@ impl ResultReader {
             tail: 0,
             given_back: 0,
             taken_early: OpenRecord { count: 0, len: 0 },
+            buffer: Vec::new(),
         }
     }
 
@@ -128,7 +132,7 @@ impl ResultReader {
 
     /// Copies a record out, without what was taken early. The lengths were checked.
     #[inline]
-    fn copy(&self, at: usize, kind: u8, written: OpenRecord) -> Result<Record, Broken> {
+    fn copy(&mut self, at: usize, kind: u8, written: OpenRecord) -> Result<Record, Broken> {
         let early = self.taken_early;
         let (Some(count), Some(len)) = (
             written.count.checked_sub(early.count),
@@ -138,9 +142,11 @@ impl ResultReader {
         };
         let mut head = RecordHead::read(kind, &self.memory, at);
         head.index = head.index.wrapping_add(early.count);
-        let mut bytes = Vec::with_capacity(len);
+        self.buffer.clear();
         self.memory
-            .append_to(&mut bytes, at + HEAD_LEN + early.len, len);
+            .append_to(&mut self.buffer, at + HEAD_LEN + early.len, len);
+        let bytes = Payload::of_few(&self.buffer)
+            .unwrap_or_else(|| std::mem::take(&mut self.buffer).into());
         Ok(Record { head, count, bytes })
     }
 

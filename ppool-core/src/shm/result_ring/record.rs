@@ -5,6 +5,7 @@ use super::super::{
     call_ring::{high, low},
     memory::Memory,
 };
+use crate::codec::Payload;
 
 /// How many bytes come before a record's own.
 pub(super) const HEAD_LEN: usize = 24;
@@ -32,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) head: RecordHead,
     /// How many results the bytes are.
     pub(crate) count: u32,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Payload,
 }
 
 /// How much room a record of `len` bytes takes.

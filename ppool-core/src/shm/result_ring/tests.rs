@@ -36,7 +36,7 @@ fn record(work_id: u64, index: u32, count: u32, bytes: &[u8]) -> Record {
     Record {
         head: head(work_id, index),
         count,
-        bytes: bytes.to_vec(),
+        bytes: bytes.to_vec().into(),
     }
 }
 
@@ -110,7 +110,7 @@ fn a_record_that_gets_too_long_is_closed_and_the_next_one_goes_on() {
             for record in take_all(&mut reader) {
                 assert_eq!(record.head.index as usize, bytes.len() / 4);
                 assert_eq!(record.bytes.len(), record.count as usize * 4);
-                bytes.extend(record.bytes);
+                bytes.extend(record.bytes.into_bytes());
             }
             reader.give_back();
         }
@@ -119,7 +119,7 @@ fn a_record_that_gets_too_long_is_closed_and_the_next_one_goes_on() {
     bytes.extend(
         take_all(&mut reader)
             .into_iter()
-            .flat_map(|record| record.bytes),
+            .flat_map(|record| record.bytes.into_bytes()),
     );
     assert!(bytes == (0u32..1000).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
 }
@@ -195,7 +195,7 @@ fn places_are_never_more_than_a_record_has_room_for() {
                     assert_eq!(record.head.index, taken);
                     let bytes = (taken..taken + record.count).map(u64::from);
                     let bytes: Vec<u8> = bytes.flat_map(u64::to_le_bytes).collect();
-                    assert_eq!(record.bytes, bytes);
+                    assert_eq!(record.bytes.bytes(), bytes);
                     taken += record.count;
                 }
                 reader.give_back();
@@ -328,7 +328,7 @@ proptest! {
                 .zip(index..)
                 .flat_map(|((len, _), index)| vec![index.to_le_bytes()[0]; *len])
                 .collect();
-            prop_assert_eq!(&record.bytes, &expected);
+            prop_assert_eq!(record.bytes.bytes(), &expected);
             index += record.count as usize;
         }
         thread.join().unwrap();

@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// A payload in a segment, as those are that get large.
-fn in_segment(pool: &Arc<SegmentPool>, bytes: &[u8], descriptors: Vec<OwnedFd>) -> Arc<Payload> {
+fn in_segment(pool: &Arc<SegmentPool>, bytes: &[u8], descriptors: Vec<OwnedFd>) -> SharedPayload {
     let mut encoder = Encoder::with_segments(Some(Arc::clone(pool) as Arc<dyn Segments>));
     encoder.put(bytes).unwrap();
     encoder.set_descriptors(descriptors);
     let payload = encoder.into_payload();
     assert!(payload.stored().is_some());
-    Arc::new(payload)
+    payload.into()
 }
 
 fn null() -> OwnedFd {
