@@ -23,10 +23,15 @@ use crate::{
     wire::FromWorker,
 };
 
+/// A buffer for more effects than this is not kept: a shutdown may have had a million.
+const MOST_KEPT: usize = 1024;
+
 /// What the lock guards.
 pub(super) struct Core {
     pub(super) reactor: Reactor<Cargo>,
     pub(super) effects: Vec<Effect<Cargo>>,
+    /// A buffer for those that come while others are carried out.
+    spare_effects: Vec<Effect<Cargo>>,
     /// What is to be run once the lock is released.
     pub(super) hooks: Vec<Hooks>,
     /// How many threads run such hooks now.
@@ -97,6 +102,7 @@ impl Core {
         Core {
             reactor: Reactor::new(limits, call_queue),
             effects: Vec::new(),
+            spare_effects: Vec::new(),
             hooks: Vec::new(),
             running_hooks: 0,
             workers: (0..limits.max_workers).map(|_| None).collect(),
@@ -239,7 +245,9 @@ impl QueueManager {
 
     fn carry_out(&self, core: &mut Core) {
         while !core.effects.is_empty() {
-            for effect in std::mem::take(&mut core.effects) {
+            let spare = std::mem::take(&mut core.spare_effects);
+            let mut effects = std::mem::replace(&mut core.effects, spare);
+            for effect in effects.drain(..) {
                 match effect {
                     Effect::Spawn(worker) => core.spawns.push(worker),
                     Effect::Send(worker, id) => core.send(worker, id),
@@ -288,6 +296,9 @@ impl QueueManager {
                         self.ended.notify_all();
                     }
                 }
+            }
+            if effects.capacity() <= MOST_KEPT {
+                core.spare_effects = effects;
             }
         }
     }
