@@ -87,29 +87,20 @@ impl ChunkWriter {
         &mut self,
         encode: impl FnOnce(&mut Encoder) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mark = self.encoder.mark();
-        let start = self.encoder.len();
-        if self.has_lengths() {
-            // Filled in below; a length always fits where the arguments after it do.
-            let _ = self.encoder.put_len(0);
-        }
-        self.encoder.begin_item();
-        let encoded = encode(&mut self.encoder);
-        match &encoded {
-            Ok(()) => {
-                if self.has_lengths() {
-                    self.encoder.patch_len(start);
-                }
-                self.count += 1;
+        let has_lengths = self.has_lengths();
+        self.write_even(|encoder| {
+            let start = encoder.len();
+            if has_lengths {
+                // Filled in below; a length always fits where the arguments after it do.
+                let _ = encoder.put_len(0);
             }
-            Err(_) => self.encoder.go_back(mark),
-        }
-        encoded
-    }
-
-    /// Makes room for so many more bytes.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.encoder.reserve(bytes);
+            encoder.begin_item();
+            encode(encoder)?;
+            if has_lengths {
+                encoder.patch_len(start);
+            }
+            Ok(())
+        })
     }
 
     /// The same for calls of the same length, which are told apart by that.
@@ -128,6 +119,11 @@ impl ChunkWriter {
             Err(_) => self.encoder.go_back(mark),
         }
         encoded
+    }
+
+    /// Makes room for so many more bytes.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.encoder.reserve(bytes);
     }
 
     /// The index of the parameter whose argument was begun last.

@@ -39,7 +39,7 @@ impl Pool {
         options: &Options<T::Output>,
         args: &A,
     ) -> Result<Vec<TaskFuture<T::Output>>, TaskErrorKind> {
-        let mut encoder = Encoder::with_segments(self.parts.manager.segments());
+        let mut encoder = Encoder::for_call(self.parts.manager.segments());
         encode_item::<T, A>(args, &T::lanes(), &mut encoder).map_err(TaskErrorKind::Encode)?;
         let payload = encoder.into_shared();
         let manager = &self.parts.manager;

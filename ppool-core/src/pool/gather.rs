@@ -97,36 +97,39 @@ impl Gather {
         (number == inner.next).then(|| inner.waker.take()).flatten()
     }
 
-    /// The next outcomes; waits for them. With `fail_fast`, the first failure of any input is next
-    /// as soon as it has come. `None` when there is none after so long a time.
+    /// The next outcomes, if they are there. With `fail_fast`, the first failure of any input is next as
+    /// soon as it has come.
+    pub(super) fn try_take(&self, fail_fast: bool) -> Option<Piece> {
+        self.next(&mut self.lock(), fail_fast)
+    }
+
+    /// The same, and waits for them; `None` when there are none after so long a time.
     pub(super) fn take(&self, fail_fast: bool, patience: Option<Duration>) -> Option<Piece> {
+        let has_none = |inner: &mut Inner| {
+            let failed = fail_fast && inner.failure.is_some();
+            !failed && !inner.pieces.contains_key(&inner.next)
+        };
         let mut inner = self.lock();
-        let mut is_over = false;
-        loop {
-            if let Some(error) = inner.failure.as_ref().filter(|_| fail_fast) {
-                return Some(Piece::Error(error.clone()));
+        inner.sleeping = true;
+        inner = match patience {
+            None => {
+                let waited = self.arrived.wait_while(inner, has_none);
+                waited.unwrap_or_else(PoisonError::into_inner)
             }
-            if let Some(piece) = self.take_from(&mut inner) {
-                return Some(piece);
+            Some(patience) => {
+                let waited = self.arrived.wait_timeout_while(inner, patience, has_none);
+                waited.unwrap_or_else(PoisonError::into_inner).0
             }
-            if is_over {
-                return None;
-            }
-            inner.sleeping = true;
-            (inner, is_over) = match patience {
-                Some(Duration::ZERO) => (inner, true),
-                Some(patience) => {
-                    let waited = self.arrived.wait_timeout(inner, patience);
-                    let (inner, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                    (inner, timeout.timed_out())
-                }
-                None => {
-                    let waited = self.arrived.wait(inner);
-                    (waited.unwrap_or_else(PoisonError::into_inner), false)
-                }
-            };
-            inner.sleeping = false;
+        };
+        inner.sleeping = false;
+        self.next(&mut inner, fail_fast)
+    }
+
+    fn next(&self, inner: &mut Inner, fail_fast: bool) -> Option<Piece> {
+        if let Some(error) = inner.failure.as_ref().filter(|_| fail_fast) {
+            return Some(Piece::Error(error.clone()));
         }
+        self.take_from(inner)
     }
 
     /// The next outcomes, when they are there; else `waker` is woken when they are.

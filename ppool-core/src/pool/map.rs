@@ -139,7 +139,7 @@ impl<T: Task, I: Iterator<Item: IntoArgs<T::Args>>> Imap<T, I> {
     /// Waits for the next outcomes.
     fn next_piece(&self, fail_fast: bool) -> Piece {
         loop {
-            if let Some(piece) = self.gather.take(fail_fast, Some(Duration::ZERO)) {
+            if let Some(piece) = self.gather.try_take(fail_fast) {
                 return piece;
             }
             let patience = self.pool.manager.look_in_burst().then_some(NAP);

@@ -270,8 +270,8 @@ impl QueueManager {
         let naps = matches!(core.sleep, Sleep::Nap(_));
         if naps {
             self.look(&mut core);
+            self.settle(core);
         }
-        self.settle(core);
         naps
     }
 

@@ -433,12 +433,7 @@ impl RingResults {
         }
         let value = value.bytes();
         let head = head(VALUES, work_id, attempt, index);
-        if self.writer.add(head, [&len, value]).is_ok() {
-            return Ok(());
-        }
-        // The record was full; the parent gets it now.
-        self.publish()?;
-        self.write(|writer| writer.add(head, [&len, value]))
+        self.add(|writer| writer.add(head, [&len, value]))
     }
 
     /// The places of values of `each` bytes, of a call's items from this one on: at least one. They
@@ -459,11 +454,7 @@ impl RingResults {
             return Ok(None);
         }
         let head = head(EVEN_VALUES, work_id, attempt, index);
-        if self.writer.places(head, each).is_err() {
-            // The record was full; the parent gets it now.
-            self.publish()?;
-            self.write(|writer| writer.places(head, each).map(drop))?;
-        }
+        self.add(|writer| writer.places(head, each).map(drop))?;
         Ok(self.writer.places(head, each).ok())
     }
 
@@ -535,6 +526,17 @@ impl RingResults {
         self.write(|writer| writer.stage(head, b"?"))
             .expect("there is room");
         self.writer.publish();
+    }
+
+    /// Writes to the open record, or to a new one when there is room.
+    #[inline]
+    fn add(&mut self, add: impl Fn(&mut ResultWriter) -> Result<(), NoRoom>) -> io::Result<()> {
+        if add(&mut self.writer).is_ok() {
+            return Ok(());
+        }
+        // The record was full; the parent gets it now.
+        self.publish()?;
+        self.write(add)
     }
 
     /// Writes, when there is room.

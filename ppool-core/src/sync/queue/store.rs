@@ -334,7 +334,8 @@ impl<'a> Store<'a> {
         if there < HEAD_LEN as u64 || there > layout::RING_LEN as u64 {
             return Err(in_disorder());
         }
-        // Records begin at words, and so does the ring.
+        // Records begin at words, and so does the ring. Where one does not, memory is in disorder; what is
+        // read is checked below all the same.
         let head_word = |at: u64| {
             let at = layout::DATA + ring_index(position.wrapping_add(at)) / 8 * 8;
             u64::from_le(self.0.memory().word(at).load(Relaxed))
